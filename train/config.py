@@ -1,0 +1,64 @@
+"""Everything that decides what a training run does; kept beside its checkpoints, so that a run says how it was made."""
+
+import dataclasses
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True)
+class FitConfig:
+    """Two runs with the same FitConfig, data and number of threads give the same losses."""
+
+    preset: str = "small"
+    """Shape of the model, see ModelConfig.preset."""
+    epochs: int = 20
+    """Passes over the training pairs. The one field that a resumed run may change."""
+    tokens_per_batch: int = 4096
+    """Target tokens of a batch, padding included; the source has no more."""
+    learning_rate: float = 1e-3
+    """At its highest."""
+    warmup_steps: int = 800
+    """Steps over which the learning rate rises from zero."""
+    decay_share: float = 0.4
+    """Last part of the run, over which the learning rate falls to zero."""
+    weight_decay: float = 0.01
+    """Decoupled, for matrices; embeddings, gains and biases are left alone."""
+    label_smoothing: float = 0.1
+    """Probability given to all tokens alike in every target (Szegedy et al., 2016)."""
+    dropout: float = 0.1
+    clip_norm: float = 1.0
+    """Largest norm of a gradient, over all parameters."""
+    average_decay: float = 0.999
+    """Weight of the past in the moving average of weights that is validated and published."""
+    weight: tuple[str, ...] = ()
+    """How often an epoch takes the pairs of a source: `pattern=number`, later rules over earlier ones."""
+    seed: int = 1
+
+    def __post_init__(self) -> None:
+        for name in ("epochs", "tokens_per_batch", "warmup_steps"):
+            if getattr(self, name) < 1:
+                raise ValueError(f"{name} is {getattr(self, name)}; it must be at least 1.")
+        for name in ("decay_share", "label_smoothing", "dropout", "average_decay"):
+            if not 0 <= getattr(self, name) < 1:
+                raise ValueError(f"{name} is {getattr(self, name)}; it must be at least 0 and less than 1.")
+        for name in ("learning_rate", "clip_norm"):
+            if getattr(self, name) <= 0:
+                raise ValueError(f"{name} is {getattr(self, name)}; it must be more than 0.")
+
+    def rate(self, step: int, progress: float) -> float:
+        """The learning rate of a step (from 1) at a progress through the run (0 to 1): warm-up, stable, linear decay.
+
+        Stable in the middle (Hägele et al., 2024), so that a run can be made longer before its decay has begun.
+        """
+        warmup = step / self.warmup_steps
+        decay = (1 - progress) / self.decay_share if self.decay_share else 1.0
+        return self.learning_rate * min(1.0, warmup, decay)
+
+    def save(self, path: Path) -> None:
+        path.write_text(json.dumps(dataclasses.asdict(self), indent=1) + "\n")
+
+    @classmethod
+    def load(cls, path: Path) -> "FitConfig":
+        fields = json.loads(path.read_text())
+        return cls(**{**fields, "weight": tuple(fields["weight"])})

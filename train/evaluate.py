@@ -1,0 +1,172 @@
+"""Scores of a checkpoint on test sets (last stage but one), measured on what a visitor would read.
+
+    python -m train.evaluate CHECKPOINT TEST.tsv [TEST.tsv ...] [--write]
+
+A test set has English and Malay in two columns. BLEU, chrF and chrF++ come with their sacreBLEU signatures. Beside them
+stand the loss and the counts of what must not happen: empty output, loops, and English given back as Malay. --write
+puts the figures into the checkpoint's scores.json.
+"""
+
+import argparse
+import json
+import re
+import sys
+from collections import Counter
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import sacrebleu
+import torch
+
+from malaygpt.checkpoint import CheckpointError, load_checkpoint
+from malaygpt.hub import find_checkpoint
+from malaygpt.model import Transformer
+from malaygpt.tokenizer import PAD_ID, Tokenizer
+from malaygpt.translator import Translator
+from train.batch import batch_of
+from train.corpus import Pair, fingerprint, read_tsv
+from train.loss import smoothed_cross_entropy
+
+METRICS = {
+    "bleu": sacrebleu.BLEU(),
+    "chrf": sacrebleu.CHRF(),
+    "chrf++": sacrebleu.CHRF(word_order=2),
+}
+_LOOP = re.compile(r"(?<!\w)(\w+(?:\W+\w+){0,3})(?:\W+\1){3}(?!\w)", re.IGNORECASE)
+SENTENCES_PER_LOSS = 32
+
+
+@dataclass(frozen=True)
+class Scores:
+    """Figures of one checkpoint on one test set."""
+
+    sentences: int
+    loss: float
+    """Cross-entropy in nats a target token, the right prefix given"""
+    metrics: dict[str, dict[str, float | str]]
+    """For each of METRICS its score and sacreBLEU signature"""
+    empty: int
+    """Translations without a letter or digit"""
+    loops: int
+    """Translations in which one to four words stand four times running, where the reference has no such thing"""
+    copies: int
+    """Translations of four words or more of which four in five stand in the English, unlike the reference"""
+
+    @property
+    def line(self) -> str:
+        metrics = ", ".join(f"{name} {metric['score']:.1f}" for name, metric in self.metrics.items())
+        counts = f"{self.empty} empty, {self.loops} loops, {self.copies} copies in {self.sentences}"
+        return f"{metrics}, loss {self.loss:.3f}; {counts}"
+
+
+def score(translations: list[str], pairs: list[Pair], loss: float) -> Scores:
+    """The figures of these translations of pairs."""
+    references = [pair.malay for pair in pairs]
+    metrics = {}
+    for name, metric in METRICS.items():
+        value = metric.corpus_score(translations, [references]).score
+        metrics[name] = {"score": round(value, 2), "signature": str(metric.get_signature())}
+    return Scores(
+        sentences=len(pairs),
+        loss=round(loss, 4),
+        metrics=metrics,
+        empty=sum(not fingerprint(t) for t in translations),
+        loops=sum(has_loop(t) and not has_loop(p.malay) for t, p in zip(translations, pairs, strict=True)),
+        copies=sum(is_copy(t, p) for t, p in zip(translations, pairs, strict=True)),
+    )
+
+
+def has_loop(text: str) -> bool:
+    """Whether one to four words stand four times running."""
+    return _LOOP.search(text) is not None
+
+
+def is_copy(translation: str, pair: Pair) -> bool:
+    """Whether the translation is English given back, and the reference is not."""
+    if len(translation.split()) < 4:
+        return False
+    return shared(translation, pair.english) >= 0.8 > shared(pair.malay, pair.english)
+
+
+def shared(text: str, other: str) -> float:
+    """The share of the words of a text that stand in another."""
+    words, others = Counter(text.casefold().split()), Counter(other.casefold().split())
+    return (words & others).total() / max(1, words.total())
+
+
+@torch.inference_mode()
+def test_loss(model: Transformer, tokenizer: Tokenizer, pairs: list[Pair]) -> float:
+    """Cross-entropy in nats a target token over the pairs that are no longer than the model's positions."""
+    src = tokenizer.encode_batch([pair.english for pair in pairs])
+    tgt = tokenizer.encode_batch([pair.malay for pair in pairs])
+    longest = model.config.max_length - 8  # [CLS] or [SEP], and batches are padded to a grid of widths
+    fit = [(s, t) for s, t in zip(src, tgt, strict=True) if max(len(s), len(t)) <= longest]
+    fit.sort(key=lambda sides: len(sides[1]))
+    total = num_tokens = 0.0
+    for start in range(0, len(fit), SENTENCES_PER_LOSS):
+        batch = batch_of(fit[start : start + SENTENCES_PER_LOSS]).to(model.embedding.weight.device)
+        src_mask = model.padding_mask(batch.src)
+        hidden = model.decode(batch.tgt, model.encode(batch.src, src_mask), src_mask)
+        loss = smoothed_cross_entropy(hidden, model.embedding.weight, batch.labels, 0.0, PAD_ID)
+        total += loss.item() * batch.num_tokens
+        num_tokens += batch.num_tokens
+    return total / max(1, num_tokens)
+
+
+def evaluate(directory: Path, file: Path) -> tuple[Scores, list[str]]:
+    """Scores and translations of a checkpoint on a TSV test set. Raises CheckpointError, OSError, ValueError."""
+    if not file.is_file():
+        raise FileNotFoundError(f"There is no test set {file}.")
+    faults: Counter = Counter()
+    with file.open("rb") as lines:
+        pairs = list(read_tsv(file.stem, lines, faults))
+    if faults or not pairs:
+        found = ", ".join(f"{fault} {count}" for (_, fault), count in faults.items()) or "it is empty"
+        raise ValueError(f"{file} is not a test set of English and Malay in two columns: {found}.")
+    model, tokenizer = load_checkpoint(directory)
+    model.to("cuda" if torch.cuda.is_available() else "cpu")
+    translations = list(Translator(model, tokenizer).translate_lines(pair.english for pair in pairs))
+    return score(translations, pairs, test_loss(model, tokenizer, pairs)), translations
+
+
+def write_scores(directory: Path, results: dict[str, Scores]) -> None:
+    """Adds the scores of these test sets to the checkpoint's scores.json, with the command that makes them."""
+    path = directory / "scores.json"
+    scores = json.loads(path.read_text()) if path.is_file() else {}
+    for name, result in results.items():
+        scores[name] = {"command": f"python -m train.evaluate CHECKPOINT {name}.tsv", **asdict(result)}
+    path.write_text(json.dumps(scores, indent=1) + "\n")
+
+
+def main(arguments: list[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(prog="python -m train.evaluate", description=__doc__.splitlines()[0])
+    parser.add_argument("checkpoint", help="checkpoint directory or Hub repo")
+    parser.add_argument("tests", type=Path, nargs="+", metavar="TEST.tsv")
+    parser.add_argument("--write", action="store_true", help="put the figures into the checkpoint's scores.json")
+    parser.add_argument("--translations", type=Path, help="write English, reference and translation here, as TSV")
+    options = parser.parse_args(arguments)
+    results = {}
+    try:
+        directory = find_checkpoint(options.checkpoint)
+        for file in options.tests:
+            results[file.stem], translations = evaluate(directory, file)
+            print(f"{file.stem}: {results[file.stem].line}", flush=True)
+            if options.translations:
+                write_translations(options.translations, file, translations)
+        if options.write:
+            write_scores(directory, results)
+    except (CheckpointError, OSError, ValueError) as error:
+        print(f"train.evaluate: {error}", file=sys.stderr)
+        return 2
+    return 0
+
+
+def write_translations(out: Path, file: Path, translations: list[str]) -> None:
+    """One line for each of the test set: its two columns, and ours."""
+    with file.open(encoding="utf-8") as lines, out.open("a", encoding="utf-8") as table:
+        for line, translation in zip(lines, translations, strict=True):
+            table.write(line.rstrip("\r\n") + "\t" + translation + "\n")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

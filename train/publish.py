@@ -1,0 +1,100 @@
+"""A run's checkpoint as the bundle that the app loads, scored and with a model card (last stage).
+
+    python -m train.publish RUN --out assets/checkpoint --test flores200-dev.tsv [...]
+
+RUN is a directory of train.fit, whose newest checkpoint is taken, or one checkpoint in it. The bundle holds the
+averaged weights in bfloat16, config, tokenizer, scores.json and README.md, and nothing that training alone needs.
+"""
+
+import argparse
+import json
+import shutil
+import sys
+from pathlib import Path
+
+import torch
+
+from malaygpt.checkpoint import CheckpointError, load_checkpoint, save_checkpoint
+from malaygpt.model import Transformer
+from train.config import FitConfig
+from train.evaluate import Scores, evaluate, write_scores
+from train.state import checkpoints, read_position
+
+CARD = Path(__file__).with_name("card.md")
+
+
+def find_run(path: Path) -> tuple[Path, Path]:
+    """The run's directory and one of its checkpoints, from either's path. Raises FileNotFoundError."""
+    if (path / "fit.json").is_file():
+        found = checkpoints(path)
+        if not found:
+            raise FileNotFoundError(f"{path} holds no checkpoint yet.")
+        return path, found[-1]
+    if (path / "../../fit.json").is_file():
+        return path.parent.parent, path
+    raise FileNotFoundError(f"{path} is not a run of train.fit, nor a checkpoint of one.")
+
+
+def bundle(checkpoint: Path, out: Path) -> None:
+    """Writes config, weights as bfloat16 and tokenizer into `out`, which must not hold another checkpoint's scores."""
+    model, tokenizer = load_checkpoint(checkpoint)
+    shutil.rmtree(out, ignore_errors=True)
+    out.mkdir(parents=True)
+    save_checkpoint(out, model.config, model.state_dict(), tokenizer, torch.bfloat16)
+
+
+def card(model: Transformer, run: Path, checkpoint: Path, corpus: dict, scores: dict[str, Scores]) -> str:
+    """The model card: card.md with this checkpoint's facts filled in."""
+    config, fit, position = model.config, FitConfig.load(run / "fit.json"), read_position(checkpoint)
+    rows = [
+        f"| {name} | {s.metrics['bleu']['score']:.1f} | {s.metrics['chrf']['score']:.1f} | "
+        f"{s.metrics['chrf++']['score']:.1f} | {s.loss:.3f} | {s.empty} / {s.loops} / {s.copies} of {s.sentences} |"
+        for name, s in scores.items()
+    ]
+    sources = [f"| {name} | {corpus['tiers'].get(name, '-')} | {count:,} |" for name, count in corpus["train"].items()]
+    facts = {
+        "parameters": f"{sum(p.numel() for p in model.parameters()) / 1e6:.1f}",
+        "encoder": config.num_encoder_blocks,
+        "decoder": config.num_decoder_blocks,
+        "d_model": config.d_model,
+        "heads": config.num_heads,
+        "d_ff": config.d_ff,
+        "vocabulary": f"{config.vocab_size:,}",
+        "steps": f"{position.step:,}",
+        "epochs": round(position.epoch, 2),
+        "tokens_per_batch": f"{fit.tokens_per_batch:,}",
+        "learning_rate": fit.learning_rate,
+        "weights": ", ".join(f"`{rule}`" for rule in fit.weight) or "every source alike",
+        "pairs": f"{sum(corpus['train'].values()):,}",
+        "excluded": ", ".join(corpus["excluded"]) or "none",
+        "scores": "\n".join(rows),
+        "sources": "\n".join(sources),
+    }
+    return CARD.read_text(encoding="utf-8").format(**facts)
+
+
+def main(arguments: list[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(prog="python -m train.publish", description=__doc__.splitlines()[0])
+    parser.add_argument("run", type=Path, help="directory of train.fit, or one of its checkpoints")
+    parser.add_argument("--out", type=Path, required=True, help="directory to write; what was there is replaced")
+    parser.add_argument("--test", type=Path, nargs="*", default=[], metavar="TEST.tsv", help="test sets to score it on")
+    options = parser.parse_args(arguments)
+    try:
+        run, checkpoint = find_run(options.run)
+        bundle(checkpoint, options.out)
+        scores = {}
+        for file in options.test:
+            scores[file.stem], _ = evaluate(options.out, file)
+            print(f"{file.stem}: {scores[file.stem].line}", flush=True)
+        write_scores(options.out, scores)
+        model, _ = load_checkpoint(options.out)
+        corpus = json.loads((run / "corpus.json").read_text())
+        (options.out / "README.md").write_text(card(model, run, checkpoint, corpus, scores), encoding="utf-8")
+    except (CheckpointError, OSError, ValueError) as error:
+        print(f"train.publish: {error}", file=sys.stderr)
+        return 2
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
