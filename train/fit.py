@@ -34,7 +34,15 @@ from train.config import FitConfig
 from train.dropout import pool_dropout
 from train.loss import smoothed_cross_entropy
 from train.packed import PackedPairs, plan_epoch
-from train.state import Position, checkpoints, read_checkpoint, read_position, remove_checkpoint, write_checkpoint
+from train.state import (
+    TRAINING,
+    Position,
+    checkpoints,
+    read_checkpoint,
+    read_position,
+    remove_checkpoint,
+    write_checkpoint,
+)
 from train.validate import Validation, validate
 
 
@@ -117,23 +125,25 @@ class Trainer:
         return validate(self.averaged, self.tokenizer, self.validation_pairs, self.config.tokens_per_batch, num_samples)
 
     def save(self) -> Path:
-        """Writes a checkpoint; of those written inside an epoch only the newest stays."""
+        """Writes a checkpoint. Older ones inside an epoch go; older ones at its end keep what the app loads."""
         training = {
             "model": self.model.state_dict(),
             "average": self.average.state_dict(),
             "optimizer": self.optimizer.state_dict(),
-            "random": torch.get_rng_state(),
+            "random": random_state(self.device),
         }
 
         def write_bundle(directory: Path) -> None:
             weights = self.averaged.state_dict()
             save_checkpoint(directory, self.model.config, weights, self.tokenizer, torch.float32)
 
-        old = [path for path in checkpoints(self.run) if read_position(path).inside_epoch]
+        old = checkpoints(self.run)
         new = write_checkpoint(self.run, self.position, training, write_bundle)
         for path in old:
-            if path != new:
+            if path != new and read_position(path).inside_epoch:
                 remove_checkpoint(path)
+            elif path != new:
+                (path / TRAINING).unlink(missing_ok=True)
         return new
 
     def resume(self) -> None:
@@ -145,7 +155,21 @@ class Trainer:
         self.model.load_state_dict(training["model"])
         self.average.load_state_dict(training["average"])
         self.optimizer.load_state_dict(training["optimizer"])
-        torch.set_rng_state(training["random"])
+        set_random_state(training["random"], self.device)
+
+
+def random_state(device: torch.device) -> dict[str, torch.Tensor]:
+    """The state of every generator that training draws from."""
+    states = {"cpu": torch.get_rng_state()}
+    if device.type == "cuda":
+        states["cuda"] = torch.cuda.get_rng_state(device)
+    return states
+
+
+def set_random_state(states: dict[str, torch.Tensor], device: torch.device) -> None:
+    torch.set_rng_state(states["cpu"])
+    if device.type == "cuda" and "cuda" in states:
+        torch.cuda.set_rng_state(states["cuda"], device)
 
 
 def batch_loss(model: Transformer, batch: Batch, smoothing: float) -> torch.Tensor:

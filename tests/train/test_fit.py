@@ -43,6 +43,12 @@ def test_a_checkpoint_stands_at_the_end_of_every_epoch(whole):
     assert not any(position.inside_epoch for position in positions)
 
 
+def test_every_checkpoint_can_be_used_and_the_newest_resumed(whole):
+    for path in checkpoints(whole):
+        Translator.load(path).translate("I like the fish.")
+    assert [(path / "training.pt").exists() for path in checkpoints(whole)] == [False, False, True]
+
+
 def test_every_epoch_is_validated(whole):
     records = [json.loads(line) for line in (whole / "log.jsonl").read_text().splitlines()]
     validations = [record for record in records if "validation_loss" in record]
