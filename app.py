@@ -1,0 +1,44 @@
+"""The translator's page: command line -> translator -> page -> server.
+
+Run it from the repository's root:
+    python app.py                                   # the checkpoint in assets/, at http://127.0.0.1:7860
+    python app.py --checkpoint DIR-or-user/name     # another one, from disk or from the Hugging Face Hub
+    python app.py --host 0.0.0.0 --port 8000        # for others on the network; --share for everyone
+"""
+
+import argparse
+import sys
+
+import torch
+
+from malaygpt.checkpoint import CheckpointError
+from malaygpt.translator import Translator
+from malaygpt.ui.page import build_page
+from malaygpt.ui.server import serve
+
+
+def parse_arguments(arguments: list[str] | None = None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description="Serves the English to Malay translator's page.")
+    parser.add_argument("--share", action="store_true", help="also open a public gradio.live address")
+    parser.add_argument("--host", help="address to listen on (default: GRADIO_SERVER_NAME, else 127.0.0.1)")
+    parser.add_argument("--port", type=int, help="port (default: GRADIO_SERVER_PORT, else 7860 or the next free one)")
+    parser.add_argument("--checkpoint", help="directory or Hub repo user/name[@revision] (default: the embedded one)")
+    return parser.parse_args(arguments)
+
+
+def main() -> int:
+    arguments = parse_arguments()
+    try:
+        translator = Translator.load(arguments.checkpoint)
+    except CheckpointError as error:
+        print(error, file=sys.stderr)
+        return 2
+    if translator.device.type == "cpu":
+        # Two translations at once use two cores, and more threads for each halve what both get done.
+        torch.set_num_threads(1)
+    serve(build_page(translator), arguments.host, arguments.port, arguments.share)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

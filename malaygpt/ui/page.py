@@ -1,0 +1,142 @@
+"""The page's components and which event does what.
+
+One listener decodes: Translate's. Ctrl + Enter and the examples press that button, so that Stop and Clear have one
+thing to cancel and a visitor never has two translations at once. What the server need not know (the counter, the keys,
+whether a translation is running, the clipboard) happens in assets/page/page.js.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import gradio as gr
+
+from malaygpt.translator import Translator
+from malaygpt.ui.handlers import Handlers
+from malaygpt.ui.words import ENGLISH, Words
+
+ASSETS = Path(__file__).resolve().parents[2] / "assets"
+
+IN_FLIGHT = 2
+"""Translations decoded at once, whoever asks: one per core of a small server, each with one thread"""
+WAITING = 32
+"""Translations that may wait; the next visitor is told that the server is busy"""
+
+HEADER = """
+<header>
+  <svg class="mark" viewBox="6 1 20 30" aria-hidden="true">
+    <path d="M16 2 24 30H8Z"/><path class="thread" d="M16 13 20 27H12Z"/>
+  </svg>
+  <h1>malaygpt</h1><p>{tagline}</p>
+</header>
+"""
+# What page.js fills in.
+COUNTER = '<span id="counter"></span><span id="excess"></span>'
+STATUS = '<span id="status" role="status"></span>'
+
+
+def read_examples() -> list[str]:
+    """The example sentences, one per line of assets/examples.txt."""
+    return (ASSETS / "examples.txt").read_text(encoding="utf-8").splitlines()
+
+
+@dataclass(frozen=True)
+class Components:
+    """The parts of the page that events read, write or start from."""
+
+    source: gr.Textbox
+    notice: gr.Markdown
+    clear: gr.Button
+    translate: gr.Button
+    target: gr.Textbox
+    stop: gr.Button
+    copy: gr.Button
+    examples: list[gr.Button]
+
+
+def build_page(translator: Translator, words: Words = ENGLISH) -> gr.Blocks:
+    """The whole page, ready for `malaygpt.ui.server.serve`."""
+    with gr.Blocks(title=words.title, analytics_enabled=False, fill_width=True) as page:
+        gr.HTML(HEADER.format(tagline=words.tagline), elem_id="masthead")
+        with gr.Row(elem_id="panes"):
+            source, notice, clear, translate = _english_pane(words)
+            gr.HTML(elem_id="seam")
+            target, stop, copy = _malay_pane(words)
+        examples = _examples(words)
+        about = words.about.format(millions=translator.num_parameters / 1e6)
+        gr.HTML(f"<footer>{about}</footer>", elem_id="colophon")
+        components = Components(source, notice, clear, translate, target, stop, copy, examples)
+        handlers = Handlers(translator, words)
+        _connect(components, handlers)
+        gr.api(handlers.translate, api_name="translate", concurrency_limit=IN_FLIGHT, concurrency_id="decoding")
+    return page.queue(max_size=WAITING)
+
+
+def _connect(on: Components, handlers: Handlers) -> None:
+    """Listens. `malaygpt` in the browser's code is what assets/page/page.js returns."""
+    decoding = on.translate.click(
+        handlers.stream,
+        inputs=on.source,
+        outputs=[on.target, on.notice],
+        js="(text) => malaygpt.begin(text)",
+        show_progress="hidden",
+        trigger_mode="once",
+        concurrency_limit=IN_FLIGHT,
+        concurrency_id="decoding",
+        api_visibility="private",
+    )
+    # Gradio runs `then` after a success, `failure` after an error, and both after a cancel.
+    decoding.then(fn=None, inputs=on.notice, js="(notice) => malaygpt.end(notice)")
+    decoding.failure(fn=None, js="() => malaygpt.fail()")
+    on.stop.click(fn=None, js="() => malaygpt.stop()", cancels=decoding)
+    # Not in one step: a listener's own script runs before what it cancels, and would wait for that in vain.
+    ended = on.clear.click(fn=None, js="() => malaygpt.stop('')", cancels=decoding)
+    ended.then(fn=None, outputs=[on.source, on.target, on.notice], js="() => malaygpt.clear()")
+    on.copy.click(fn=None, inputs=on.target, js="(text) => malaygpt.copy(text)")
+    on.source.change(fn=None, inputs=on.source, js="(text) => malaygpt.count(text)")
+    for example in on.examples:
+        fill = example.click(fn=None, inputs=example, outputs=on.source, js="(text) => text", cancels=decoding)
+        fill.then(fn=None, js="() => malaygpt.submit()")
+
+
+def _english_pane(words: Words) -> tuple[gr.Textbox, gr.Markdown, gr.Button, gr.Button]:
+    with gr.Column(elem_id="english", elem_classes="pane"):
+        source = gr.Textbox(
+            label=words.english,
+            show_label=True,
+            placeholder=words.source_hint,
+            lines=3,
+            max_lines=3,
+            autofocus=True,
+            elem_id="source",
+            html_attributes=gr.InputHTMLAttributes(lang="en"),
+        )
+        notice = gr.Markdown(elem_id="notice")
+        with gr.Row(elem_classes="bar"):
+            gr.HTML(COUNTER)
+            clear = gr.Button(words.clear, elem_id="clear", elem_classes="quiet", size="sm")
+            translate = gr.Button(words.translate, elem_id="translate", variant="primary", size="sm")
+    return source, notice, clear, translate
+
+
+def _malay_pane(words: Words) -> tuple[gr.Textbox, gr.Button, gr.Button]:
+    with gr.Column(elem_id="malay", elem_classes="pane"):
+        target = gr.Textbox(
+            label=words.malay,
+            show_label=True,
+            placeholder=words.target_hint,
+            lines=3,
+            max_lines=3,
+            elem_id="target",
+            html_attributes=gr.InputHTMLAttributes(lang="ms"),
+        )
+        with gr.Row(elem_classes="bar"):
+            gr.HTML(STATUS)
+            stop = gr.Button(words.stop, elem_id="stop", elem_classes="quiet", size="sm")
+            copy = gr.Button(words.copy, elem_id="copy", elem_classes="quiet", size="sm")
+    return target, stop, copy
+
+
+def _examples(words: Words) -> list[gr.Button]:
+    gr.HTML(f"<h2>{words.examples}</h2>", elem_id="examples-title")
+    with gr.Row(elem_id="examples"):
+        return [gr.Button(sentence, elem_classes="example", size="sm") for sentence in read_examples()]
