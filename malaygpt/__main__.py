@@ -6,6 +6,7 @@ cat in.txt | python -m malaygpt
 """
 
 import argparse
+import os
 import sys
 from contextlib import ExitStack
 from pathlib import Path
@@ -25,7 +26,8 @@ def main(arguments: list[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     if options.text and options.file:
         parser.error("give a text or --file, not both")
-    if options.file and options.out and options.out.exists() and options.out.samefile(options.file):
+    paths = [path for path in (options.file, options.out) if path and path.exists()]
+    if len(paths) == 2 and paths[0].samefile(paths[1]):
         parser.error("--out would overwrite --file while it is being read")
     try:
         with ExitStack() as stack:
@@ -41,8 +43,12 @@ def main(arguments: list[str] | None = None) -> int:
                 out = stack.enter_context(options.out.open("w", encoding="utf-8", newline="\n"))
             else:
                 out = sys.stdout
+                out.reconfigure(encoding="utf-8", newline="\n")
             for malay in translator.translate_lines(line.rstrip("\n") for line in lines):
                 print(malay, file=out, flush=out is sys.stdout)
+    except BrokenPipeError:
+        # Whoever read has enough, as `head` does. Nothing is left to flush when Python ends.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     except (CheckpointError, OSError) as error:
         print(f"malaygpt: {error}", file=sys.stderr)
         return 2

@@ -11,8 +11,8 @@ import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 
-from malaygpt.model import ModelConfig, Transformer
-from malaygpt.tokenizer import Tokenizer
+from malaygpt.model import ModelConfig, PositionalEncoding, Transformer
+from malaygpt.tokenizer import PAD_ID, Tokenizer
 
 CONFIG, WEIGHTS, TOKENIZER = "config.json", "model.safetensors", "tokenizer.json"
 PICKLES = (".bin", ".pt", ".pth", ".ckpt", ".pkl")
@@ -20,6 +20,9 @@ PICKLES = (".bin", ".pt", ".pth", ".ckpt", ".pkl")
 
 class CheckpointError(Exception):
     """A checkpoint cannot be used; the message is one line that says what is wrong and what to do."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(" ".join(message.split()))
 
 
 def save_checkpoint(
@@ -47,12 +50,14 @@ def load_checkpoint(directory: str | Path) -> tuple[Transformer, Tokenizer]:
     try:
         tokenizer = Tokenizer.load(directory / TOKENIZER)
     except ValueError as error:
-        raise CheckpointError(f"{error} Fetch the checkpoint again.".replace("\n", " ")) from error
+        raise CheckpointError(f"{error} Fetch the checkpoint again.") from error
     if tokenizer.vocab_size > config.vocab_size:
         raise CheckpointError(
             f"{directory}: the tokenizer has {tokenizer.vocab_size} tokens and the model {config.vocab_size}; "
             "take both from the same checkpoint."
         )
+    if config.pad_id != PAD_ID:
+        raise CheckpointError(f"{directory / CONFIG}: pad_id is {config.pad_id}; the tokenizer's [PAD] is {PAD_ID}.")
     return load_model(config, directory / WEIGHTS), tokenizer
 
 
@@ -61,7 +66,7 @@ def load_config(path: Path) -> ModelConfig:
     try:
         fields = json.loads(path.read_text(encoding="utf-8"))
         return ModelConfig(**fields)
-    except (ValueError, TypeError, AttributeError) as error:
+    except (ValueError, TypeError, RecursionError) as error:
         raise CheckpointError(f"{path} is not a malaygpt config ({error}). Fetch the checkpoint again.") from error
 
 
@@ -81,8 +86,11 @@ def load_model(config: ModelConfig, path: Path) -> Transformer:
             f"{path} does not fit its config.json: {name} should be {_shape(expected.get(name))} and is "
             f"{_shape(found.get(name))}. Take both from the same checkpoint."
         )
-    model = Transformer(config)
-    model.load_state_dict({name: tensor.float() for name, tensor in weights.items()})
+    if broken := [name for name, tensor in weights.items() if not tensor.isfinite().all()]:
+        raise CheckpointError(f"{path}: {broken[0]} holds values that are not numbers. Fetch the checkpoint again.")
+    # The weights take the places of those on the meta device: nothing is drawn at random only to be overwritten.
+    model.load_state_dict({name: tensor.float() for name, tensor in weights.items()}, assign=True)
+    model.positions = PositionalEncoding(config.d_model, config.max_length)
     return model.eval()
 
 

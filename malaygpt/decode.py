@@ -26,7 +26,7 @@ class Step:
     ids: Tensor
     """(b,): the token chosen for it"""
     log_probs: Tensor
-    """(b,): the natural logarithm of the probability that the model gave this token"""
+    """(b,): the natural logarithm of the token's probability among those that may be said"""
 
 
 @dataclass(frozen=True)

@@ -1,5 +1,6 @@
 """Where a checkpoint comes from: a directory, the Hugging Face Hub, or the one embedded in this repository."""
 
+import os
 from pathlib import Path
 
 from malaygpt.checkpoint import CONFIG, TOKENIZER, WEIGHTS, CheckpointError
@@ -16,7 +17,7 @@ def find_checkpoint(source: str | Path | None) -> Path:
     """
     if source is None:
         return EMBEDDED
-    path = Path(source).expanduser()
+    path = Path(os.path.expanduser(source))  # unlike Path's own, leaves the home of an unknown user as it is
     if path.exists() or isinstance(source, Path) or str(source).startswith((".", "/", "~")) or "/" not in str(source):
         return path
     repo, _, revision = str(source).partition("@")
@@ -40,7 +41,7 @@ def fetch(repo: str, revision: str | None) -> Path:
     except HFValidationError as error:
         raise CheckpointError(f"{repo!r} is neither a directory nor a Hub repo, which is written user/name.") from error
     except RevisionNotFoundError as error:
-        raise CheckpointError(f"The Hub repo {repo} has no revision {revision!r}.") from error
+        raise CheckpointError(f"The Hub repo {repo} has no revision {revision or 'main'!r}.") from error
     except RepositoryNotFoundError as error:
         raise CheckpointError(
             f"The Hub repo {repo} is missing or private; check its name, or set HF_TOKEN to a token that may read it."

@@ -12,10 +12,18 @@ from dataclasses import dataclass
 
 import sentencex
 
-# Pictographs with what joins and colours them; a lone joiner or selector is not one.
-_EMOJI = "[\U0001f000-\U0001faff\u2600-\u27bf\u2b00-\u2bff]"
-_FIXED = re.compile(rf"((?:\r\n|[\n\r\v\f\x85\u2028\u2029])|{_EMOJI}(?:{_EMOJI}|[\ufe0f\u200d\u20e3])*)")
-_JOINERS = {"\u200d", "\u200c"}
+_LINE_END = r"\r\n|[\n\r\v\f\x85\u2028\u2029]"
+# Pictographs, arrows and shapes with what joins and colours them, and keycaps; a lone joiner or selector is not one.
+_EMOJI = (
+    "[\U0001f000-\U0001faff\u203c\u2049\u2139\u2190-\u21ff\u2300-\u23ff\u24c2\u25a0-\u27bf"
+    "\u2900-\u297f\u2b00-\u2bff\u3030\u303d\u3297\u3299]|[0-9#*]\ufe0f?\u20e3"
+)
+_JOINED = "[\ufe0e\ufe0f\u200d\u20e3\U000e0020-\U000e007f]"
+_BULLET = r"(?:(?<=[\n\r\v\f\x85\u2028\u2029])|\A)[^\S\n\r\v\f\x85\u2028\u2029]*[-*•◦‣·](?=\s)"
+_FIXED = re.compile(rf"({_LINE_END}|{_BULLET}|(?:{_EMOJI})(?:{_EMOJI}|{_JOINED})*)")
+# Tags belong to a flag; elsewhere they are invisible.
+_STRAY_TAGS = re.compile("(?<![\U0001f3f4\U000e0020-\U000e007f])[\U000e0020-\U000e007f]+")
+_KEPT = {*"\t\n\r\v\f\x85", "\u200c", "\u200d"}
 
 
 @dataclass(frozen=True)
@@ -29,9 +37,8 @@ class Segment:
 
 def tidy(text: str) -> str:
     """NFC, without what is invisible: control characters but line ends and tabs, direction marks, lone surrogates."""
-    return "".join(
-        c for c in unicodedata.normalize("NFC", text) if c in "\t\n\r\v\f\x85" or c in _JOINERS or _is_visible(c)
-    )
+    kept = (c for c in text if c in _KEPT or "\U000e0020" <= c <= "\U000e007f" or _is_visible(c))
+    return unicodedata.normalize("NFC", _STRAY_TAGS.sub("", "".join(kept)))
 
 
 def _is_visible(character: str) -> bool:

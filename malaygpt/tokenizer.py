@@ -57,7 +57,10 @@ class Tokenizer:
             backend = HFTokenizer.from_file(str(path))
         except Exception as error:  # the library raises bare Exception for anything it cannot read
             raise ValueError(f"{path} is not a tokenizer.json: {error}") from error
-        return cls(backend)
+        try:
+            return cls(backend)
+        except ValueError as error:
+            raise ValueError(f"{path}: {error}") from error
 
     def save(self, path: str | Path) -> None:
         self._backend.save(str(path))

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from itertools import islice
 from pathlib import Path
+from threading import Lock
 
 import torch
 
@@ -25,6 +26,7 @@ MAX_SOURCE_TOKENS = 120
 LINES_AT_ONCE = 256
 """Lines of a file held in memory together."""
 REPLACEMENT = "\ufffd"
+_loading = Lock()
 
 
 class InputError(ValueError):
@@ -77,10 +79,10 @@ class Translator:
 
     def check(self, text: str) -> None:
         """Raises InputError for a text that a visitor should change before it is translated."""
-        if not text.strip():
-            raise InputError("Type some English to translate.")
         if len(text) > MAX_CHARS:
             raise InputError(f"That is {len(text):,} characters; the most is {MAX_CHARS:,}. Translate it in parts.")
+        if not tidy(text).strip():
+            raise InputError("Type some English to translate.")
 
     def translate(self, text: str) -> str:
         """The Malay of a text of any length, its line ends and spacing kept."""
@@ -146,4 +148,6 @@ def default_translator() -> Translator:
 
 def malaygpt(text: str) -> str:
     """English in, Malay out (tutorial's last step): `malaygpt("Good morning.")`. Raises CheckpointError, TypeError."""
-    return default_translator().translate(text)
+    with _loading:  # without it, threads that call first together each read the model
+        translator = default_translator()
+    return translator.translate(text)
