@@ -1,0 +1,177 @@
+"""How fast training is: ours against the textbook loop, and both against the rate of bare matrix products.
+
+    python -m tests.benchmarks.training [--preset small] [--batches 24] [--threads 2]
+
+Both loops train the same model on the same batches, step by step in turn, in one process. The textbook loop is
+autocast, F.scaled_dot_product_attention, F.dropout, F.cross_entropy on all logits and AdamW. The useful work of a step
+is counted in floating-point operations on real tokens only (padding is waste), forward and twice that backward, and
+compared with what bfloat16 matrix products of 2048 x 2048 reach in the same minutes. Random token ids; lengths as in
+news text. Set the environment of train/run.sh first: it helps both loops.
+"""
+
+import argparse
+import statistics
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from malaygpt.model import ModelConfig, MultiHeadAttention, Transformer, build_model
+from malaygpt.tokenizer import PAD_ID, SPECIAL_TOKENS
+from train.batch import Batch, batch_of
+from train.config import FitConfig
+from train.dropout import pool_dropout
+from train.fit import batch_loss, build_optimizer
+from train.packed import plan_epoch
+
+SMOOTHING = 0.1
+
+
+class FusedAttention(MultiHeadAttention):
+    """What a textbook would use"""
+
+    def attend(self, x: Tensor, keys: Tensor, values: Tensor, mask: Tensor | None = None) -> Tensor:
+        query = self._split(self.query(x))
+        dropout = self.dropout.p if self.training else 0.0
+        heads = F.scaled_dot_product_attention(query, keys, values, mask, dropout)
+        return self.output(heads.transpose(1, 2).flatten(2))
+
+
+def textbook_model(config: ModelConfig) -> Transformer:
+    model = build_model(config)
+    for module in model.modules():
+        if isinstance(module, MultiHeadAttention):
+            module.__class__ = FusedAttention
+    return model
+
+
+def textbook_loss(model: Transformer, batch: Batch) -> Tensor:
+    logits = model(batch.src, batch.tgt)
+    return F.cross_entropy(logits.flatten(0, 1), batch.labels.flatten(), ignore_index=PAD_ID, label_smoothing=SMOOTHING)
+
+
+def stepper(model: Transformer, optimizer: torch.optim.Optimizer, loss: Callable) -> Callable[[Batch], float]:
+    """A function that takes one training step and returns its seconds"""
+    model.train()
+
+    def step(batch: Batch) -> float:
+        began = time.perf_counter()
+        with torch.autocast("cpu", torch.bfloat16):
+            value = loss(model, batch)
+        value.backward()
+        nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+        optimizer.step()
+        optimizer.zero_grad()
+        return time.perf_counter() - began
+
+    return step
+
+
+@dataclass(frozen=True)
+class RandomPairs:
+    """Token ids of pairs whose lengths are like those of sentences: log-normal, median 14 tokens"""
+
+    sides: list[tuple[np.ndarray, np.ndarray]]
+
+    @classmethod
+    def draw(cls, num_pairs: int, vocab_size: int) -> "RandomPairs":
+        rng = np.random.default_rng(0)
+        src = np.clip(rng.lognormal(2.65, 0.7, num_pairs), 1, 120).astype(int)
+        tgt = np.clip(src * rng.normal(1, 0.12, num_pairs), 1, 120).astype(int)
+
+        def draw(length: int) -> np.ndarray:
+            return rng.integers(len(SPECIAL_TOKENS), vocab_size, length)
+
+        return cls([(draw(s), draw(t)) for s, t in zip(src, tgt, strict=True)])
+
+    def __len__(self) -> int:
+        return len(self.sides)
+
+    @property
+    def src_lengths(self) -> np.ndarray:
+        return np.array([len(src) for src, _ in self.sides])
+
+    @property
+    def tgt_lengths(self) -> np.ndarray:
+        return np.array([len(tgt) for _, tgt in self.sides])
+
+
+def useful_flops(config: ModelConfig, batch: Batch) -> float:
+    """Floating-point operations of one step's matrix products over real tokens, forward and backward"""
+    d, ff = config.d_model, config.d_ff
+    src, tgt = (batch.src != PAD_ID).sum(1).double(), (batch.labels != PAD_ID).sum(1).double()
+    num_src, num_tgt = src.sum(), tgt.sum()
+    encoder = config.num_encoder_blocks * ((4 * d * d + 2 * d * ff) * num_src + 2 * d * (src * src).sum())
+    decoder = config.num_decoder_blocks * (
+        (6 * d * d + 2 * d * ff) * num_tgt + 2 * d * d * num_src + 2 * d * ((tgt * tgt).sum() / 2 + (src * tgt).sum())
+    )
+    projection = config.vocab_size * d * num_tgt
+    return 6 * float(encoder + decoder + projection)
+
+
+def matrix_rate() -> float:
+    """Floating-point operations a second of a bfloat16 product of 2048 x 2048, the best of five"""
+    a, b = torch.randn(2, 2048, 2048).bfloat16()
+    best = min(_seconds(lambda: a @ b) for _ in range(5))
+    return 2 * 2048**3 / best
+
+
+def _seconds(act: Callable[[], object]) -> float:
+    began = time.perf_counter()
+    act()
+    return time.perf_counter() - began
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--preset", default="small")
+    parser.add_argument("--vocabulary", type=int, default=8192)
+    parser.add_argument("--batches", type=int, default=24, help="batches, each timed once after a pass to warm up")
+    parser.add_argument("--threads", type=int, default=torch.get_num_threads())
+    options = parser.parse_args()
+    torch.set_num_threads(options.threads)
+    torch.manual_seed(0)
+    config, fit = ModelConfig.preset(options.preset, options.vocabulary), FitConfig()
+
+    ours = build_model(config)
+    pool_dropout(ours, config.dropout).draw(0)
+    textbook = textbook_model(config)
+    steps = {
+        "ours": stepper(ours, build_optimizer(ours, fit), lambda m, b: batch_loss(m, b, SMOOTHING)),
+        "textbook": stepper(textbook, torch.optim.AdamW(textbook.parameters(), lr=3e-4), textbook_loss),
+    }
+    pairs = RandomPairs.draw(40_000, options.vocabulary)
+    plan = plan_epoch(pairs, np.ones(len(pairs)), fit.tokens_per_batch, 0, 0)[: options.batches]
+    batches = [batch_of([pairs.sides[i] for i in indices]) for indices in plan]
+    seconds: dict[str, list[float]] = {name: [] for name in steps}
+    rates = []
+    for timed in (False, True):
+        for batch in batches:
+            for name, step in steps.items():
+                elapsed = step(batch)
+                if timed:
+                    seconds[name].append(elapsed)
+            rates.append(matrix_rate())
+
+    rate = statistics.median(rates)
+    tokens, flops = sum(b.num_tokens for b in batches), sum(useful_flops(config, b) for b in batches)
+    padding = 1 - tokens / sum(b.labels.numel() for b in batches)
+    print(
+        f"{options.preset}, {options.vocabulary} tokens, {options.threads} threads, {len(batches)} batches, "
+        f"{padding:.1%} padding; bfloat16 matrix products {rate / 1e12:.2f} TFLOP/s"
+    )
+    print(f"{'':10}{'target tokens/s':>16}{'ms a step':>12}{'of matrix rate':>16}{'times textbook':>16}")
+    for name, times in seconds.items():
+        ratio = statistics.median(t / s for s, t in zip(seconds[name], seconds["textbook"], strict=True))
+        print(
+            f"{name:10}{tokens / sum(times):>16,.0f}{1000 * statistics.median(times):>12,.0f}"
+            f"{flops / sum(times) / rate:>16.1%}{ratio:>16.2f}"
+        )
+
+
+if __name__ == "__main__":
+    main()
