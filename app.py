@@ -36,7 +36,11 @@ def main() -> int:
     if translator.device.type == "cpu":
         # Two translations at once use two cores, and more threads for each halve what both get done.
         torch.set_num_threads(1)
-    serve(build_page(translator), arguments.host, arguments.port, arguments.share)
+    try:
+        serve(build_page(translator), arguments.host, arguments.port, arguments.share)
+    except OSError as error:  # the port is taken
+        print(error, file=sys.stderr)
+        return 2
     return 0
 
 

@@ -66,7 +66,7 @@ def load_config(path: Path) -> ModelConfig:
     try:
         fields = json.loads(path.read_text(encoding="utf-8"))
         return ModelConfig(**fields)
-    except (ValueError, TypeError, RecursionError) as error:
+    except (OSError, ValueError, TypeError, RecursionError) as error:
         raise CheckpointError(f"{path} is not a malaygpt config ({error}). Fetch the checkpoint again.") from error
 
 

@@ -5,12 +5,13 @@ It is read from top to bottom: configuration, embedding and positions (tutorial 
 normalise first and add afterwards (pre-norm), which trains without a delicate warm-up, and that one embedding table
 serves source, target and projection.
 
-Letters in shapes: B batch, S source tokens, T target tokens, N either, D d_model, H heads, K d_model / heads,
+Letters in shapes: B batch, S source tokens, T target tokens, N and M either, D d_model, H heads, K d_model / heads,
 V vocabulary.
 Masks are boolean and True means "may attend".
 """
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
@@ -186,7 +187,7 @@ class MultiHeadAttention(nn.Module):
             p = self.dropout.p if self.training else 0.0
             heads = F.scaled_dot_product_attention(query, keys, values, mask, p)
         else:
-            # Written out on the CPU: there the fused kernel's bfloat16 backward is 3.6 times slower than this.
+            # Written out on the CPU: there the fused kernel's bfloat16 backward is several times slower than this.
             heads = self.dropout(attention_weights(query, keys, mask)) @ values
         return self.output(heads.transpose(1, 2).flatten(2))  # (B, H, N, K) -> (B, N, D)
 
@@ -211,7 +212,7 @@ class AddAndNorm(nn.Module):
         self.norm = LayerNorm(d_model)
         self.dropout = nn.Dropout(dropout)
 
-    def forward(self, x: Tensor, sublayer) -> Tensor:
+    def forward(self, x: Tensor, sublayer: Callable[[Tensor], Tensor]) -> Tensor:
         """(B, N, D) -> (B, N, D); sublayer maps (B, N, D) to (B, N, D)."""
         return x + self.dropout(sublayer(self.norm(x)))
 
@@ -305,7 +306,8 @@ class DecoderBlock(nn.Module):
     def step(self, x: Tensor, cache: BlockCache, src_mask: Tensor | None) -> tuple[Tensor, BlockCache]:
         """One more token: x (B, 1, D) -> (B, 1, D) and the cache that knows it.
 
-        Needs no causal mask: the only keys there are belong to this token and those before it.
+        Needs no causal mask: the only keys there are belong to this token and those before it. Nor dropout: training
+        takes whole targets at once.
         """
         y = self.add_self_attention.norm(x)
         keys, values = self.self_attention.keys_values(y)

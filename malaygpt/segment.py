@@ -13,13 +13,14 @@ from dataclasses import dataclass
 import sentencex
 
 _LINE_END = r"\r\n|[\n\r\v\f\x85\u2028\u2029]"
-# Pictographs, arrows and shapes with what joins and colours them, and keycaps; a lone joiner or selector is not one.
+# Pictographs and shapes with what joins and colours them, and keycaps; a lone joiner or selector is not one. A plain
+# arrow stays in its sentence ("Settings \u2192 Privacy"), where it stands for a word.
 _EMOJI = (
-    "[\U0001f000-\U0001faff\u203c\u2049\u2139\u2190-\u21ff\u2300-\u23ff\u24c2\u25a0-\u27bf"
-    "\u2900-\u297f\u2b00-\u2bff\u3030\u303d\u3297\u3299]|[0-9#*]\ufe0f?\u20e3"
+    "[\U0001f000-\U0001faff\u203c\u2049\u2139\u2300-\u23ff\u24c2\u25a0-\u27bf"
+    "\u2b00-\u2bff\u3030\u303d\u3297\u3299]|[\u2190-\u21ff\u2900-\u297f]\ufe0f|[0-9#*]\ufe0f?\u20e3"
 )
 _JOINED = "[\ufe0e\ufe0f\u200d\u20e3\U000e0020-\U000e007f]"
-_BULLET = r"(?:(?<=[\n\r\v\f\x85\u2028\u2029])|\A)[^\S\n\r\v\f\x85\u2028\u2029]*[-*•◦‣·](?=\s)"
+_BULLET = r"(?:(?<=[\n\r\v\f\x85\u2028\u2029])|\A)[^\S\n\r\v\f\x85\u2028\u2029]*[-*•◦‣·→](?=\s)"
 _FIXED = re.compile(rf"({_LINE_END}|{_BULLET}|(?:{_EMOJI})(?:{_EMOJI}|{_JOINED})*)")
 # Tags belong to a flag; elsewhere they are invisible.
 _STRAY_TAGS = re.compile("(?<![\U0001f3f4\U000e0020-\U000e007f])[\U000e0020-\U000e007f]+")

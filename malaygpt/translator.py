@@ -22,7 +22,7 @@ from malaygpt.tokenizer import SEP_ID, Tokenizer
 MAX_CHARS = 5000
 """Longest text that a visitor may send, in characters."""
 MAX_SOURCE_TOKENS = 120
-"""Longest sentence given to the model whole; it was trained on no longer ones."""
+"""Longest sentence given to the model whole; train.vocabulary keeps few that are longer."""
 LINES_AT_ONCE = 256
 """Lines of a file held in memory together."""
 REPLACEMENT = "\ufffd"

@@ -28,7 +28,7 @@ class Batch:
         return int((self.labels != PAD_ID).sum())
 
     def to(self, device: torch.device) -> "Batch":
-        return Batch(*(t.to(device, non_blocking=True) for t in (self.src, self.tgt, self.labels)))
+        return Batch(*(t.to(device) for t in (self.src, self.tgt, self.labels)))
 
 
 def collate(pairs: PackedPairs, indices: np.ndarray) -> Batch:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 @dataclass(frozen=True)
 class FitConfig:
-    """Two runs with the same FitConfig, data and number of threads give the same losses."""
+    """On the CPU, two runs with the same FitConfig, data and number of threads give the same losses."""
 
     preset: str = "small"
     """Shape of the model, see ModelConfig.preset."""
@@ -55,10 +55,14 @@ class FitConfig:
         decay = (1 - progress) / self.decay_share if self.decay_share else 1.0
         return self.learning_rate * min(1.0, warmup, decay)
 
-    def save(self, path: Path) -> None:
-        path.write_text(json.dumps(dataclasses.asdict(self), indent=1) + "\n")
+    def to_json(self) -> str:
+        return json.dumps(dataclasses.asdict(self), indent=1) + "\n"
 
     @classmethod
     def load(cls, path: Path) -> "FitConfig":
-        fields = json.loads(path.read_text())
-        return cls(**{**fields, "weight": tuple(fields["weight"])})
+        """Reads what `to_json` wrote. Raises ValueError."""
+        try:
+            fields = json.loads(path.read_text())
+            return cls(**{**fields, "weight": tuple(fields["weight"])})
+        except (ValueError, TypeError, KeyError) as error:
+            raise ValueError(f"{path} is not the configuration of a run ({error}).") from error

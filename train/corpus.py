@@ -17,6 +17,7 @@ import hashlib
 import json
 import sys
 import unicodedata
+import zlib
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -107,7 +108,7 @@ def read_tsv(source: str, lines: Iterable[bytes], faults: Counter) -> Iterator[P
                 faults[source, "not two columns"] += 1
                 continue
             yield Pair(source, clean(columns[0]), clean(columns[1]))
-    except (EOFError, OSError) as error:  # a truncated or damaged gzip: keep what came before
+    except (EOFError, OSError, zlib.error) as error:  # a truncated or damaged gzip: keep what came before
         faults[source, f"file damaged ({error})"] += 1
 
 
@@ -134,14 +135,23 @@ def read_tiers(directory: Path) -> dict[str, str]:
         return {row["source"]: row["tier"] for row in rows if row.get("source") and row.get("tier")}
 
 
+def read_test_set(file: Path) -> list[Pair]:
+    """All pairs of an evaluation set. Raises FileNotFoundError or, when a line of it cannot be read, ValueError."""
+    if not file.is_file():
+        raise FileNotFoundError(f"There is no test set {file}.")
+    faults: Counter = Counter()
+    with (gzip.open if file.suffix == ".gz" else open)(file, "rb") as lines:
+        pairs = list(read_tsv(file.stem, lines, faults))
+    if faults or not pairs:
+        found = ", ".join(f"{fault} {count}" for (_, fault), count in faults.items()) or "it is empty"
+        raise ValueError(f"{file} is not a test set of English and Malay in two columns: {found}.")
+    return pairs
+
+
 def excluded_fingerprints(files: Iterable[Path]) -> set[str]:
-    """Fingerprints of every sentence, of either language, in the evaluation sets."""
-    prints = set()
-    for file in files:
-        with file.open("rb") as lines:
-            for pair in read_tsv(file.name, lines, Counter()):
-                prints |= {fingerprint(pair.english), fingerprint(pair.malay)}
-    return prints - {""}
+    """Fingerprints of every sentence, of either language, in the evaluation sets. Raises as `read_test_set` does."""
+    pairs = [pair for file in files for pair in read_test_set(file)]
+    return {fingerprint(side) for pair in pairs for side in (pair.english, pair.malay)} - {""}
 
 
 def usable_pairs(
@@ -164,10 +174,30 @@ def usable_pairs(
         yield pair
 
 
-def is_validation(pair: Pair, share: float) -> bool:
-    """A fixed share of the pairs, chosen by their English, so that the same sentence never stands on both sides."""
-    digest = hashlib.blake2b(fingerprint(pair.english).encode(), digest_size=8).digest()
-    return int.from_bytes(digest, "big") < share * 2**64
+def split(pairs: list[Pair], num_validation: int, min_words: int, faults: Counter) -> tuple[list[Pair], list[Pair]]:
+    """Training and validation pairs, which share no sentence of either language.
+
+    Validation is about num_validation pairs, chosen by a hash of their English, of at least min_words English words:
+    single words and labels say little about translation. What would stand on both sides is counted in `faults`.
+    """
+    sentences = [pair for pair in pairs if len(pair.english.split()) >= min_words]
+    share = num_validation / max(1, len(sentences))
+    validation = [pair for pair in sentences if _fraction(pair.english) < share]
+    held_out = {fingerprint(side) for pair in validation for side in (pair.english, pair.malay)}
+    chosen = set(validation)
+    train = []
+    for pair in pairs:
+        if fingerprint(pair.english) not in held_out and fingerprint(pair.malay) not in held_out:
+            train.append(pair)
+        elif pair not in chosen:
+            faults[pair.source, "held out for validation"] += 1
+    return train, validation
+
+
+def _fraction(text: str) -> float:
+    """From 0 to 1, evenly spread, always the same for the same text."""
+    digest = hashlib.blake2b(fingerprint(text).encode(), digest_size=8).digest()
+    return int.from_bytes(digest, "big") / 2**64
 
 
 def build(data: str, out: Path, exclude: list[Path], num_validation: int, min_words: int) -> dict:
@@ -176,22 +206,14 @@ def build(data: str, out: Path, exclude: list[Path], num_validation: int, min_wo
     faults: Counter = Counter()
     pairs = read_tsv_directory(directory, faults) if directory.is_dir() else read_hub_dataset(data, faults)
     tiers = read_tiers(directory) if directory.is_dir() else {}
-    pairs = tqdm(pairs, desc="corpus", unit=" pairs", disable=None)
-    kept = list(usable_pairs(pairs, excluded_fingerprints(exclude), faults))
-    # Single words and labels say little about translation, so validation is made of sentences.
-    sentences = sum(len(pair.english.split()) >= min_words for pair in kept)
-    share = num_validation / max(1, sentences)
-
+    excluded = excluded_fingerprints(exclude)
+    kept = list(usable_pairs(tqdm(pairs, desc="corpus", unit=" pairs", disable=None), excluded, faults))
+    train, validation = split(kept, num_validation, min_words, faults)
     out.mkdir(parents=True, exist_ok=True)
-    counts = {"train": Counter(), "validation": Counter()}
-    with (out / "train.jsonl").open("w") as train, (out / "validation.jsonl").open("w") as validation:
-        for pair in kept:
-            held_out = is_validation(pair, share)
-            if held_out and len(pair.english.split()) < min_words:
-                continue
-            counts["validation" if held_out else "train"][pair.source] += 1
-            line = json.dumps([pair.source, pair.english, pair.malay], ensure_ascii=False)
-            (validation if held_out else train).write(line + "\n")
+    for name, chosen in (("train", train), ("validation", validation)):
+        with (out / f"{name}.jsonl").open("w", encoding="utf-8") as file:
+            for pair in chosen:
+                file.write(json.dumps([pair.source, pair.english, pair.malay], ensure_ascii=False) + "\n")
 
     dropped: dict[str, dict[str, int]] = {}
     for (source, fault), count in sorted(faults.items()):
@@ -200,8 +222,8 @@ def build(data: str, out: Path, exclude: list[Path], num_validation: int, min_wo
         "data": data,
         "excluded": [file.name for file in exclude],
         "tiers": tiers,
-        "train": dict(counts["train"]),
-        "validation": dict(counts["validation"]),
+        "train": dict(Counter(pair.source for pair in train)),
+        "validation": dict(Counter(pair.source for pair in validation)),
         "dropped": dropped,
     }
     (out / "report.json").write_text(json.dumps(report, indent=1, ensure_ascii=False))
@@ -218,12 +240,9 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--num-validation", type=int, default=2000, help="about how many pairs to hold out")
     parser.add_argument("--min-words", type=int, default=4, help="fewest English words of a held-out pair")
     options = parser.parse_args(arguments)
-    missing = [str(file) for file in options.exclude if not file.is_file()]
-    if missing:
-        parser.error(f"--exclude: no such file: {', '.join(missing)}")
     try:
         report = build(options.data, options.out, options.exclude, options.num_validation, options.min_words)
-    except (FileNotFoundError, ConnectionError, ValueError) as error:
+    except (OSError, ValueError) as error:
         print(f"train.corpus: {error}", file=sys.stderr)
         return 2
     dropped = Counter()

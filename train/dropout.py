@@ -1,7 +1,7 @@
 """Dropout from a pool of masks drawn ahead.
 
-Drawing random bits is single-threaded on the CPU and doubles the time of a training step. A slice of a large pool at a
-random place is as good for regularisation and costs one multiplication.
+Drawing random bits is single-threaded on the CPU and takes as long as all the rest of a training step. A slice of a
+large pool at a random place regularises as well and costs one multiplication.
 """
 
 import torch
@@ -48,6 +48,7 @@ class PooledDropout(nn.Module):
             return x
         if x.numel() > POOL_SIZE or x.device.type != "cpu":
             return F.dropout(x, self.p)
+        # The first dropout, on the embeddings, so decides the type of the residual stream: half the memory to move.
         if torch.is_autocast_enabled("cpu"):
             x = x.to(torch.get_autocast_dtype("cpu"))
         return x * self._pool.like(x)

@@ -12,6 +12,7 @@ import json
 import re
 import sys
 from collections import Counter
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -21,11 +22,11 @@ import torch
 from malaygpt.checkpoint import CheckpointError, load_checkpoint
 from malaygpt.hub import find_checkpoint
 from malaygpt.model import Transformer
-from malaygpt.tokenizer import PAD_ID, Tokenizer
+from malaygpt.tokenizer import Tokenizer
 from malaygpt.translator import Translator
-from train.batch import batch_of
-from train.corpus import Pair, fingerprint, read_tsv
-from train.loss import smoothed_cross_entropy
+from train.batch import Batch, batch_of
+from train.corpus import Pair, fingerprint, read_test_set
+from train.loss import mean_loss
 
 METRICS = {
     "bleu": sacrebleu.BLEU(),
@@ -33,7 +34,7 @@ METRICS = {
     "chrf++": sacrebleu.CHRF(word_order=2),
 }
 _LOOP = re.compile(r"(?<!\w)(\w+(?:\W+\w+){0,3})(?:\W+\1){3}(?!\w)", re.IGNORECASE)
-SENTENCES_PER_LOSS = 32
+SENTENCES_PER_BATCH = 32
 
 
 @dataclass(frozen=True)
@@ -94,47 +95,40 @@ def shared(text: str, other: str) -> float:
     return (words & others).total() / max(1, words.total())
 
 
-@torch.inference_mode()
-def test_loss(model: Transformer, tokenizer: Tokenizer, pairs: list[Pair]) -> float:
-    """Cross-entropy in nats a target token over the pairs that are no longer than the model's positions."""
-    src = tokenizer.encode_batch([pair.english for pair in pairs])
-    tgt = tokenizer.encode_batch([pair.malay for pair in pairs])
-    longest = model.config.max_length - 8  # [CLS] or [SEP], and batches are padded to a grid of widths
-    fit = [(s, t) for s, t in zip(src, tgt, strict=True) if max(len(s), len(t)) <= longest]
-    fit.sort(key=lambda sides: len(sides[1]))
-    total = num_tokens = 0.0
-    for start in range(0, len(fit), SENTENCES_PER_LOSS):
-        batch = batch_of(fit[start : start + SENTENCES_PER_LOSS]).to(model.embedding.weight.device)
-        src_mask = model.padding_mask(batch.src)
-        hidden = model.decode(batch.tgt, model.encode(batch.src, src_mask), src_mask)
-        loss = smoothed_cross_entropy(hidden, model.embedding.weight, batch.labels, 0.0, PAD_ID)
-        total += loss.item() * batch.num_tokens
-        num_tokens += batch.num_tokens
-    return total / max(1, num_tokens)
+def evaluate(directory: Path, file: Path) -> tuple[Scores, list[Pair], list[str]]:
+    """Scores of a checkpoint on a TSV test set, its pairs and their translations.
 
-
-def evaluate(directory: Path, file: Path) -> tuple[Scores, list[str]]:
-    """Scores and translations of a checkpoint on a TSV test set. Raises CheckpointError, OSError, ValueError."""
-    if not file.is_file():
-        raise FileNotFoundError(f"There is no test set {file}.")
-    faults: Counter = Counter()
-    with file.open("rb") as lines:
-        pairs = list(read_tsv(file.stem, lines, faults))
-    if faults or not pairs:
-        found = ", ".join(f"{fault} {count}" for (_, fault), count in faults.items()) or "it is empty"
-        raise ValueError(f"{file} is not a test set of English and Malay in two columns: {found}.")
+    Raises CheckpointError, OSError, ValueError.
+    """
+    pairs = read_test_set(file)
     model, tokenizer = load_checkpoint(directory)
     model.to("cuda" if torch.cuda.is_available() else "cpu")
     translations = list(Translator(model, tokenizer).translate_lines(pair.english for pair in pairs))
-    return score(translations, pairs, test_loss(model, tokenizer, pairs)), translations
+    return score(translations, pairs, mean_loss(model, batches(model, tokenizer, pairs))), pairs, translations
+
+
+def batches(model: Transformer, tokenizer: Tokenizer, pairs: list[Pair]) -> Iterator[Batch]:
+    """The pairs, those of like length together, without the few that are longer than the model's positions."""
+    src = tokenizer.encode_batch([pair.english for pair in pairs])
+    tgt = tokenizer.encode_batch([pair.malay for pair in pairs])
+    longest = model.config.max_length - 8  # [CLS] or [SEP], and batches are padded to a grid of widths
+    fit = [sides for sides in zip(src, tgt, strict=True) if max(map(len, sides)) <= longest]
+    fit.sort(key=lambda sides: len(sides[1]))
+    for start in range(0, len(fit), SENTENCES_PER_BATCH):
+        yield batch_of(fit[start : start + SENTENCES_PER_BATCH])
 
 
 def write_scores(directory: Path, results: dict[str, Scores]) -> None:
-    """Adds the scores of these test sets to the checkpoint's scores.json, with the command that makes them."""
+    """Adds the scores of these test sets to the checkpoint's scores.json, with the command that makes them.
+
+    Paths in the command are relative to here; of what lies elsewhere only the name is written down.
+    """
+    whole = directory.resolve()
+    shown = whole.relative_to(Path.cwd()) if whole.is_relative_to(Path.cwd()) else whole.name
     path = directory / "scores.json"
     scores = json.loads(path.read_text()) if path.is_file() else {}
     for name, result in results.items():
-        scores[name] = {"command": f"python -m train.evaluate CHECKPOINT {name}.tsv", **asdict(result)}
+        scores[name] = {"command": f"python -m train.evaluate {shown} {name}.tsv", **asdict(result)}
     path.write_text(json.dumps(scores, indent=1) + "\n")
 
 
@@ -148,24 +142,21 @@ def main(arguments: list[str] | None = None) -> int:
     results = {}
     try:
         directory = find_checkpoint(options.checkpoint)
+        if options.write and not Path(options.checkpoint).is_dir():
+            raise ValueError(f"--write needs a checkpoint directory, and {options.checkpoint} is a Hub repo.")
+        rows = []
         for file in options.tests:
-            results[file.stem], translations = evaluate(directory, file)
+            results[file.stem], pairs, translations = evaluate(directory, file)
             print(f"{file.stem}: {results[file.stem].line}", flush=True)
-            if options.translations:
-                write_translations(options.translations, file, translations)
+            rows += [f"{p.english}\t{p.malay}\t{t}\n" for p, t in zip(pairs, translations, strict=True)]
+        if options.translations:
+            options.translations.write_text("".join(rows), encoding="utf-8")
         if options.write:
             write_scores(directory, results)
     except (CheckpointError, OSError, ValueError) as error:
         print(f"train.evaluate: {error}", file=sys.stderr)
         return 2
     return 0
-
-
-def write_translations(out: Path, file: Path, translations: list[str]) -> None:
-    """One line for each of the test set: its two columns, and ours."""
-    with file.open(encoding="utf-8") as lines, out.open("a", encoding="utf-8") as table:
-        for line, translation in zip(lines, translations, strict=True):
-            table.write(line.rstrip("\r\n") + "\t" + translation + "\n")
 
 
 if __name__ == "__main__":

@@ -70,6 +70,11 @@ class PackedPairs:
     def __len__(self) -> int:
         return len(self.source_ids)
 
+    @property
+    def longest(self) -> int:
+        """Tokens of the longest sentence of either language"""
+        return int(max(self.src_lengths.max(initial=0), self.tgt_lengths.max(initial=0)))
+
     def src(self, index: int) -> np.ndarray:
         """English token ids of a pair"""
         return self._side(0, index)
@@ -111,8 +116,8 @@ class PackedPairs:
 def padded_length(lengths: np.ndarray) -> np.ndarray:
     """Lengths rounded up to the grid of widths that batches have.
 
-    A matrix product of a new shape costs milliseconds of code generation on the CPU, as much as the product itself.
-    With few widths the shapes recur, which is worth half of the speed; the grid adds 3 % of padding.
+    On the CPU, code is generated for every new shape of a matrix product, which costs as much as the product itself.
+    With few widths the shapes recur, for a little more padding.
     """
     grid = np.select([lengths <= 32, lengths <= 64], [2, 4], 8)
     return lengths + -lengths % grid
@@ -125,7 +130,7 @@ def plan_epoch(
 
     A pure function of its arguments: a resumed run finds the same batches, and knows where in them it was.
     Pairs are shuffled, sorted by length (stable, so that neighbours differ from epoch to epoch), cut, and the batches
-    shuffled. Random batches would be 70 % padding.
+    shuffled. Random batches would be mostly padding.
     """
     rng = np.random.default_rng([seed, epoch])
     copies = np.floor(weights + rng.random(len(weights))).astype(np.int64)  # 2.3 is two copies, three for 30 % of pairs

@@ -1,19 +1,21 @@
 """Checkpoints of a run: each a directory that appears whole or not at all, whenever the process may be killed.
 
-`RUN/checkpoints/step-00001234/` holds what the app loads (averaged weights, config, tokenizer) and `training.pt`, all
-that is needed to go on exactly: weights, optimizer, average and random state; `position.json` is the place in the data.
+`RUN/checkpoints/step-00001234/` holds what the app loads (averaged weights, config, tokenizer); `training.pt`, all that
+is needed to go on (weights, optimizer, random state); and `position.json`, the place in the data.
 """
 
 import json
 import os
 import re
 import shutil
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import torch
 
-NAME = re.compile(r"step-(\d{8})")
+NAME = re.compile(r"step-\d{8}")
+PARTIAL = "partial-"
 TRAINING, POSITION = "training.pt", "position.json"
 
 
@@ -36,13 +38,13 @@ def checkpoints(run: Path) -> list[Path]:
     return sorted(path for path in folder.glob("step-*") if NAME.fullmatch(path.name)) if folder.is_dir() else []
 
 
-def write_checkpoint(run: Path, position: Position, training: dict, write_bundle) -> Path:
+def write_checkpoint(run: Path, position: Position, training: dict, write_bundle: Callable[[Path], None]) -> Path:
     """Writes a checkpoint beside its place, flushes it to the disk and renames it, which is one atomic act.
 
     `write_bundle(directory)` adds the files that the app loads.
     """
     final = run / "checkpoints" / f"step-{position.step:08d}"
-    partial = final.with_name(f"partial-{position.step:08d}")
+    partial = final.with_name(PARTIAL + final.name)
     shutil.rmtree(partial, ignore_errors=True)
     partial.mkdir(parents=True)
     write_bundle(partial)
@@ -51,8 +53,6 @@ def write_checkpoint(run: Path, position: Position, training: dict, write_bundle
     for file in partial.iterdir():
         flush(file)
     flush(partial)
-    if final.exists():
-        remove_checkpoint(final)
     partial.rename(final)
     flush(final.parent)
     return final
@@ -70,9 +70,23 @@ def read_position(directory: Path) -> Position:
 
 def remove_checkpoint(directory: Path) -> None:
     """Takes the name away first, so that a half-removed checkpoint is never taken for a whole one."""
-    doomed = directory.with_name(f"partial-{directory.name}")
+    doomed = directory.with_name(PARTIAL + directory.name)
     directory.rename(doomed)
     shutil.rmtree(doomed)
+
+
+def clear_partial(run: Path) -> None:
+    """Removes what a killed process left half-written or half-removed."""
+    for path in (run / "checkpoints").glob(PARTIAL + "*"):
+        shutil.rmtree(path)
+
+
+def write_atomically(path: Path, text: str) -> None:
+    """Puts a text file in the place of another in one act."""
+    partial = path.with_name(PARTIAL + path.name)
+    partial.write_text(text)
+    flush(partial)
+    partial.replace(path)
 
 
 def flush(path: Path) -> None:

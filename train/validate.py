@@ -12,9 +12,9 @@ import torch
 
 from malaygpt.decode import greedy_batch
 from malaygpt.model import Transformer
-from malaygpt.tokenizer import PAD_ID, Tokenizer
+from malaygpt.tokenizer import Tokenizer
 from train.batch import collate
-from train.loss import smoothed_cross_entropy
+from train.loss import mean_loss
 from train.packed import PackedPairs, plan_epoch
 
 
@@ -35,30 +35,16 @@ class Validation:
         return "\n".join(f"  en {english}\n  ms {malay}\n  -> {ours}\n" for english, malay, ours in self.samples)
 
 
-@torch.inference_mode()
-def held_out_loss(model: Transformer, pairs: PackedPairs, tokens_per_batch: int) -> float:
-    """Cross-entropy in nats a target token, without label smoothing."""
-    total = num_tokens = 0.0
-    device = model.embedding.weight.device
-    for indices in plan_epoch(pairs, np.ones(len(pairs)), tokens_per_batch, seed=0, epoch=0):
-        batch = collate(pairs, indices).to(device)
-        src_mask = model.padding_mask(batch.src)
-        hidden = model.decode(batch.tgt, model.encode(batch.src, src_mask), src_mask)
-        loss = smoothed_cross_entropy(hidden, model.embedding.weight, batch.labels, 0.0, PAD_ID)
-        total += loss.item() * batch.num_tokens
-        num_tokens += batch.num_tokens
-    return total / num_tokens
-
-
 def validate(
     model: Transformer, tokenizer: Tokenizer, pairs: PackedPairs, tokens_per_batch: int, num_samples: int
 ) -> Validation:
-    """Loss, BLEU and chrF over all held-out pairs, with samples spread evenly over them."""
+    """Loss (in training's precision), BLEU and chrF over all held-out pairs, and samples spread evenly over them."""
+    plan = plan_epoch(pairs, np.ones(len(pairs)), tokens_per_batch, seed=0, epoch=0)
     was_training = model.training
     model.eval()
     device_type = model.embedding.weight.device.type
     with torch.autocast(device_type, torch.bfloat16):
-        loss = held_out_loss(model, pairs, tokens_per_batch)
+        loss = mean_loss(model, (collate(pairs, indices) for indices in plan))
     hypotheses = greedy_batch(model, [pairs.src(i).tolist() for i in range(len(pairs))])
     model.train(was_training)
     ours = [tokenizer.decode(hypothesis.ids) for hypothesis in hypotheses]

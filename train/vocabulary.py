@@ -44,27 +44,29 @@ def main(arguments: list[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     if not SMALLEST <= options.size <= LARGEST:
         parser.error(f"--size must be from {SMALLEST} (the bytes and the special tokens) to {LARGEST} (16-bit ids)")
-    missing = [
-        str(options.corpus / f"{split}.jsonl") for split in SPLITS if not (options.corpus / f"{split}.jsonl").is_file()
-    ]
-    if missing:
-        print(f"train.vocabulary: no {', '.join(missing)}; run train.corpus first.", file=sys.stderr)
+    try:
+        build(options.corpus, options.out, options.size, options.max_length, options.tokenizer)
+    except (OSError, ValueError) as error:
+        print(f"train.vocabulary: {error}", file=sys.stderr)
         return 2
-
-    options.out.mkdir(parents=True, exist_ok=True)
-    if options.tokenizer:
-        tokenizer = Tokenizer.load(options.tokenizer)
-    else:
-        tokenizer = Tokenizer.train(sentences(options.corpus / "train.jsonl"), options.size)
-    tokenizer.save(options.out / "tokenizer.json")
-    shutil.copyfile(options.corpus / "report.json", options.out / "corpus.json")
-    tiers = json.loads((options.out / "corpus.json").read_text())["tiers"]
-    for split in SPLITS:
-        pairs = read_pairs(options.corpus / f"{split}.jsonl")
-        report = pack(pairs, tokenizer, options.out / split, options.max_length, tiers)
-        print(f"{split}: {report}")
-    print(f"vocabulary: {tokenizer.vocab_size:,} tokens")
     return 0
+
+
+def build(corpus: Path, out: Path, size: int, max_length: int, ready_made: Path | None) -> None:
+    """Runs the stage, with a new tokenizer of `size` tokens or a ready-made one. Raises OSError, ValueError."""
+    files = {split: corpus / f"{split}.jsonl" for split in SPLITS}
+    if missing := [str(file) for file in files.values() if not file.is_file()]:
+        raise FileNotFoundError(f"There is no {' nor '.join(missing)}; run train.corpus first.")
+    tokenizer = Tokenizer.load(ready_made) if ready_made else Tokenizer.train(sentences(files["train"]), size)
+    if tokenizer.vocab_size > LARGEST:
+        raise ValueError(f"{ready_made} has {tokenizer.vocab_size:,} tokens; packed ids hold {LARGEST:,} at most.")
+    out.mkdir(parents=True, exist_ok=True)
+    tokenizer.save(out / "tokenizer.json")
+    shutil.copyfile(corpus / "report.json", out / "corpus.json")
+    tiers = json.loads((out / "corpus.json").read_text())["tiers"]
+    for split, file in files.items():
+        print(f"{split}: {pack(read_pairs(file), tokenizer, out / split, max_length, tiers)}")
+    print(f"vocabulary: {tokenizer.vocab_size:,} tokens")
 
 
 if __name__ == "__main__":

@@ -19,14 +19,16 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
+from torch.optim.swa_utils import AveragedModel
 
 from malaygpt.model import ModelConfig, MultiHeadAttention, Transformer, build_model
 from malaygpt.tokenizer import PAD_ID, SPECIAL_TOKENS
 from train.batch import Batch, batch_of
 from train.config import FitConfig
 from train.dropout import pool_dropout
-from train.fit import batch_loss, build_optimizer
+from train.loss import batch_loss
 from train.packed import plan_epoch
+from train.trainer import build_optimizer, moving_average
 
 SMOOTHING = 0.1
 
@@ -54,8 +56,14 @@ def textbook_loss(model: Transformer, batch: Batch) -> Tensor:
     return F.cross_entropy(logits.flatten(0, 1), batch.labels.flatten(), ignore_index=PAD_ID, label_smoothing=SMOOTHING)
 
 
-def stepper(model: Transformer, optimizer: torch.optim.Optimizer, loss: Callable) -> Callable[[Batch], float]:
-    """A function that takes one training step and returns its seconds"""
+def our_loss(model: Transformer, batch: Batch) -> Tensor:
+    return batch_loss(model, batch, SMOOTHING)
+
+
+def stepper(
+    model: Transformer, optimizer: torch.optim.Optimizer, loss: Callable, average: AveragedModel | None = None
+) -> Callable[[Batch], float]:
+    """A function that takes one training step, as train.trainer does, and returns its seconds"""
     model.train()
 
     def step(batch: Batch) -> float:
@@ -66,6 +74,8 @@ def stepper(model: Transformer, optimizer: torch.optim.Optimizer, loss: Callable
         nn.utils.clip_grad_norm_(model.parameters(), 1.0)
         optimizer.step()
         optimizer.zero_grad()
+        if average:
+            average.update_parameters(model)
         return time.perf_counter() - began
 
     return step
@@ -141,7 +151,9 @@ def main() -> None:
     pool_dropout(ours, config.dropout).draw(0)
     textbook = textbook_model(config)
     steps = {
-        "ours": stepper(ours, build_optimizer(ours, fit), lambda m, b: batch_loss(m, b, SMOOTHING)),
+        "ours": stepper(
+            ours, build_optimizer(ours, fit), our_loss, AveragedModel(ours, multi_avg_fn=moving_average(0.999))
+        ),
         "textbook": stepper(textbook, torch.optim.AdamW(textbook.parameters(), lr=3e-4), textbook_loss),
     }
     pairs = RandomPairs.draw(40_000, options.vocabulary)
@@ -166,7 +178,7 @@ def main() -> None:
     )
     print(f"{'':10}{'target tokens/s':>16}{'ms a step':>12}{'of matrix rate':>16}{'times textbook':>16}")
     for name, times in seconds.items():
-        ratio = statistics.median(t / s for s, t in zip(seconds[name], seconds["textbook"], strict=True))
+        ratio = sum(seconds["textbook"]) / sum(times)
         print(
             f"{name:10}{tokens / sum(times):>16,.0f}{1000 * statistics.median(times):>12,.0f}"
             f"{flops / sum(times) / rate:>16.1%}{ratio:>16.2f}"

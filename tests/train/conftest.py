@@ -6,8 +6,9 @@ from pathlib import Path
 import pytest
 
 from tests.train.grammar import pairs
-from train import corpus, fit, vocabulary
+from train import corpus, vocabulary
 from train.config import FitConfig
+from train.trainer import Trainer
 
 
 @pytest.fixture(scope="session")
@@ -43,11 +44,11 @@ def trained(packed, tmp_path_factory) -> Path:
     config = FitConfig(
         preset="tiny", epochs=60, tokens_per_batch=512, learning_rate=5e-3, warmup_steps=50, average_decay=0.98
     )
-    trainer = fit.Trainer(packed, run, config)
+    trainer = Trainer(packed, run, config)
     while trainer.position.epoch < config.epochs:
-        for _ in trainer.steps():
-            pass
+        for _ in trainer.steps(trainer.plan()):
+            trainer.unlogged.clear()
     trainer.save()
-    config.save(run / "fit.json")
+    (run / "fit.json").write_text(config.to_json())
     (run / "corpus.json").write_text((packed / "corpus.json").read_text())
     return run

@@ -2,11 +2,9 @@ import gzip
 import json
 from collections import Counter
 
-import pytest
-
 from tests.train.grammar import pairs
 from train import corpus
-from train.corpus import CleaningRules, Pair, clean, fingerprint, read_tsv, usable_pairs
+from train.corpus import CleaningRules, Pair, clean, fingerprint, read_tsv, split, usable_pairs
 
 
 def read(path):
@@ -36,12 +34,27 @@ def test_exclusion_looks_at_the_malay_too():
     assert not list(usable_pairs([Pair("a", "Other", "Ikan itu.")], {fingerprint("ikan itu")}, faults))
 
 
-def test_training_and_validation_share_no_english(packed):
+def test_training_and_validation_share_no_sentence_of_either_language(packed):
     corpus_directory = packed.parent / "corpus"
-    train = {fingerprint(e) for _, e, _ in read(corpus_directory / "train.jsonl")}
-    validation = {fingerprint(e) for _, e, _ in read(corpus_directory / "validation.jsonl")}
-    assert 10 < len(validation) < 60
+    train = {fingerprint(side) for _, *sides in read(corpus_directory / "train.jsonl") for side in sides}
+    validation = {fingerprint(side) for _, *sides in read(corpus_directory / "validation.jsonl") for side in sides}
+    assert 20 < len(validation) < 120
     assert not train & validation
+
+
+def test_what_would_stand_in_training_and_validation_is_counted():
+    held_out = Pair("a", "She will buy the fish", "Dia akan membeli ikan itu")
+    others = [
+        Pair("a", "He will buy the fish", "Dia akan membeli ikan itu!"),  # the same Malay
+        Pair("a", "she WILL buy the fish", "Beliau akan membeli ikan"),  # the same English
+        Pair("b", "fish", "ikan"),
+    ]
+    faults = Counter()
+    train, validation = split([held_out, *others], 10**9, 5, faults)
+    assert held_out in validation
+    assert train == [others[-1]]
+    train, validation = split([held_out, *others], 0, 5, Counter())
+    assert (len(train), validation) == (4, [])
 
 
 def test_every_pair_is_kept_or_counted(tmp_path):
@@ -78,16 +91,18 @@ def test_every_pair_is_kept_or_counted(tmp_path):
     assert len(kept) + sum(report["dropped"]["odd"].values()) == len(lines) + 1
 
 
-def test_a_truncated_gzip_yields_what_came_before_and_is_reported(tmp_path):
+def test_a_truncated_or_damaged_gzip_is_reported_and_stops_nothing(tmp_path):
     folder = tmp_path / "pairs"
     folder.mkdir()
     with gzip.open(folder / "cut.tsv.gz", "wt") as file:
         file.writelines(f"{english}\t{malay}\n" for english, malay in pairs())
     whole = (folder / "cut.tsv.gz").read_bytes()
-    (folder / "cut.tsv.gz").write_bytes(whole[: len(whole) * 3 // 4])
-    report = corpus.build(str(folder), tmp_path / "out", [], num_validation=0, min_words=4)
-    assert 0 < report["train"]["cut"] < len(pairs())
-    assert any("damaged" in fault for fault in report["dropped"]["cut"])
+    middle = len(whole) // 2
+    for damaged in (whole[: len(whole) * 3 // 4], whole[:middle] + bytes(200) + whole[middle + 200 :]):
+        (folder / "cut.tsv.gz").write_bytes(damaged)
+        report = corpus.build(str(folder), tmp_path / "out", [], num_validation=0, min_words=4)
+        assert report["train"].get("cut", 0) < len(pairs())
+        assert any("damaged" in fault for fault in report["dropped"]["cut"])
 
 
 def test_quotes_are_literal():
@@ -110,7 +125,11 @@ def test_a_directory_without_pairs_is_refused_in_one_line(tmp_path, capsys):
     assert "\n" not in error
 
 
-def test_a_missing_evaluation_set_is_refused_before_any_work(tmp_path):
-    with pytest.raises(SystemExit):
-        corpus.main([str(tmp_path), "--out", str(tmp_path / "out"), "--exclude", str(tmp_path / "none.tsv")])
+def test_an_evaluation_set_that_cannot_be_read_is_refused_before_any_work(tmp_path, capsys):
+    command = [str(tmp_path), "--out", str(tmp_path / "out"), "--exclude"]
+    assert corpus.main([*command, str(tmp_path / "none.tsv")]) == 2
+    assert "none.tsv" in capsys.readouterr().err
+    (tmp_path / "bad.tsv").write_text("three\tcolumns\there\n")
+    assert corpus.main([*command, str(tmp_path / "bad.tsv")]) == 2
+    assert "not two columns 1" in capsys.readouterr().err
     assert not (tmp_path / "out").exists()

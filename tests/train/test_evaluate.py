@@ -62,7 +62,7 @@ def test_a_checkpoint_that_learnt_the_grammar_scores_high(data, trained, tmp_pat
     scores = json.loads((checkpoint / "scores.json").read_text())["eval"]
     assert scores["metrics"]["chrf"]["score"] > 85
     assert 0 < scores["loss"] < 1
-    assert scores["command"] == "python -m train.evaluate CHECKPOINT eval.tsv"
+    assert scores["command"] == f"python -m train.evaluate {checkpoint.name} eval.tsv"
     rows = [line.split("\t") for line in table.read_text().splitlines()]
     assert len(rows) == scores["sentences"] == 40
     assert sum(malay == ours for _, malay, ours in rows) > 30

@@ -1,6 +1,7 @@
 """A run goes on exactly after it was stopped, killed or cut short while writing, and learns to translate."""
 
 import json
+import shutil
 import signal
 import subprocess
 import sys
@@ -12,12 +13,15 @@ import torch
 from safetensors.torch import load_file
 
 from malaygpt import Translator
+from malaygpt.model import PRESETS
 from train import fit
 from train.config import FitConfig
 from train.state import checkpoints, read_position
+from train.trainer import Trainer
 
 OPTIONS = ["--preset", "tiny", "--epochs", "3", "--tokens-per-batch", "256", "--warmup-steps", "10"]
-QUICK = ["--log-every", "1", "--num-samples", "0", "--threads", "1"]
+QUICK = ["--log-every", "3", "--num-samples", "0", "--threads", "1"]
+"""Three does not divide an epoch: a line's mean reaches over its end, and over a kill."""
 
 
 def losses(run: Path) -> list[tuple[int, float]]:
@@ -61,7 +65,7 @@ def run_until(command: list[str], log: Path, step: int) -> None:
     """Starts a run and kills it, as a power cut would, once its log has come to a step."""
     process = subprocess.Popen([sys.executable, "-m", "train.fit", *command], stderr=subprocess.PIPE)
     deadline = time.monotonic() + 120
-    while not log.exists() or f'"step": {step},' not in log.read_text():
+    while not log.exists() or f'"step": {step // 3 * 3},' not in log.read_text():
         assert process.poll() is None, process.stderr.read().decode()
         assert time.monotonic() < deadline
         time.sleep(0.02)
@@ -104,7 +108,7 @@ def test_only_the_newest_checkpoint_inside_an_epoch_is_kept(packed, tmp_path):
 
 def test_resuming_restores_weights_and_not_the_optimizer_alone(packed, whole):
     """The tutorial's resumption brought back the optimizer and trained on from random weights."""
-    trainer = fit.Trainer(packed, whole, FitConfig.load(whole / "fit.json"))
+    trainer = Trainer(packed, whole, FitConfig.load(whole / "fit.json"))
     fresh = {name: tensor.clone() for name, tensor in trainer.model.state_dict().items()}
     trainer.resume()
     assert trainer.position.epoch == 3
@@ -112,6 +116,34 @@ def test_resuming_restores_weights_and_not_the_optimizer_alone(packed, whole):
     stored = final_weights(whole)
     assert all(torch.equal(stored[name], tensor) for name, tensor in trainer.averaged.state_dict().items())
     assert trainer.optimizer.state_dict()["state"]
+
+
+def test_a_run_is_resumed_on_its_own_pairs_only(packed, whole, tmp_path, capsys):
+    other = tmp_path / "packed"
+    shutil.copytree(packed, other)
+    (other / "corpus.json").write_text("{}")
+    assert fit.main([str(other), "--out", str(whole), "--resume"]) == 2
+    assert "same pairs" in capsys.readouterr().err
+
+
+def test_what_a_kill_left_behind_is_cleared_away(packed, whole):
+    left = whole / "checkpoints" / "partial-step-00000007"
+    left.mkdir()
+    (left / "training.pt").write_bytes(b"half")
+    assert fit.main([str(packed), "--out", str(whole), "--resume", *QUICK]) == 0
+    assert not left.exists()
+
+
+@pytest.mark.parametrize("option", ["--log-every=0", "--save-every=-1", "--num-samples=-1"])
+def test_a_rhythm_that_makes_no_sense_is_refused(packed, tmp_path, capsys, option):
+    assert fit.main([str(packed), "--out", str(tmp_path / "run"), *OPTIONS, option]) == 2
+    assert option[2:5] in capsys.readouterr().err
+
+
+def test_sentences_longer_than_the_model_are_refused_at_the_start(packed, tmp_path, monkeypatch):
+    monkeypatch.setitem(PRESETS, "tiny", {**PRESETS["tiny"], "max_length": 8})
+    with pytest.raises(ValueError, match="--max-length"):
+        Trainer(packed, tmp_path, FitConfig(preset="tiny"))
 
 
 def test_a_run_is_not_overwritten_nor_changed_by_mistake(packed, whole, capsys):
