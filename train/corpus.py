@@ -81,7 +81,7 @@ def clean(text: str) -> str:
 
 def fingerprint(text: str) -> str:
     """What is left of a sentence without case, spaces and punctuation: equal for two that differ in these alone."""
-    return "".join(c for c in text.casefold() if c.isalnum())
+    return "".join(c for c in unicodedata.normalize("NFC", text).casefold() if c.isalnum())
 
 
 def read_tsv_directory(directory: Path, faults: Counter) -> Iterator[Pair]:
@@ -96,7 +96,7 @@ def read_tsv_directory(directory: Path, faults: Counter) -> Iterator[Pair]:
 
 
 def read_tsv(source: str, lines: Iterable[bytes], faults: Counter) -> Iterator[Pair]:
-    """Pairs of one file. Quotes are literal: a TSV reader that believes in quoting loses lines after a stray one."""
+    """Pairs of one file, as they stand. Quotes are literal: a reader that believes in quoting loses lines after one."""
     try:
         for line in lines:
             try:
@@ -107,7 +107,7 @@ def read_tsv(source: str, lines: Iterable[bytes], faults: Counter) -> Iterator[P
             if len(columns) != 2:
                 faults[source, "not two columns"] += 1
                 continue
-            yield Pair(source, clean(columns[0]), clean(columns[1]))
+            yield Pair(source, *columns)
     except (EOFError, OSError, zlib.error) as error:  # a truncated or damaged gzip: keep what came before
         faults[source, f"file damaged ({error})"] += 1
 
@@ -122,7 +122,7 @@ def read_hub_dataset(name: str, faults: Counter) -> Iterator[Pair]:
         if not isinstance(translation.get("en"), str) or not isinstance(translation.get("ms"), str):
             faults[repo, "not an en-ms pair"] += 1
             continue
-        yield Pair(repo, clean(translation["en"]), clean(translation["ms"]))
+        yield Pair(repo, translation["en"], translation["ms"])
 
 
 def read_tiers(directory: Path) -> dict[str, str]:
@@ -159,7 +159,8 @@ def usable_pairs(
 ) -> Iterator[Pair]:
     """The pairs to train on: clean, new, and in no evaluation set. All others are counted in `faults`."""
     seen: set[bytes] = set()
-    for pair in pairs:
+    for raw in pairs:
+        pair = Pair(raw.source, clean(raw.english), clean(raw.malay))
         english, malay = fingerprint(pair.english), fingerprint(pair.malay)
         key = hashlib.blake2b(f"{english}\t{malay}".encode(), digest_size=16).digest()
         fault = rules.fault(pair)
