@@ -33,6 +33,7 @@ def save_checkpoint(
     save_file(
         {name: tensor.detach().to("cpu", dtype).contiguous() for name, tensor in weights.items()}, directory / WEIGHTS
     )
+    (directory / WEIGHTS).chmod(0o644)  # safetensors makes a file that its owner alone can read
     tokenizer.save(directory / TOKENIZER)
 
 
