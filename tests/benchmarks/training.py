@@ -2,18 +2,27 @@
 
     python -m tests.benchmarks.training [--preset small] [--batches 24] [--threads 2]
 
-Both loops train the same model on the same batches, step by step in turn, in one process. The textbook loop is
-autocast, F.scaled_dot_product_attention, F.dropout, F.cross_entropy on all logits and AdamW. The useful work of a step
-is counted in floating-point operations on real tokens only (padding is waste), forward and twice that backward, and
-compared with what bfloat16 matrix products of 2048 x 2048 reach in the same minutes. Random token ids; lengths as in
-news text. Set the environment of train/run.sh first: it helps both loops.
+Both loops train the same model on the same batches of the same sentences, step by step in turn, each in a process of
+its own: ours with the environment of train/run.sh and batches on the grid of widths, the textbook's as Python starts
+and with batches as wide as their longest sentence. The textbook's loop is autocast, F.scaled_dot_product_attention,
+F.dropout, F.cross_entropy on all logits, gradient clipping and AdamW. A third row is that loop with our environment and
+batches, which shows what the step itself brings. Every batch is trained on once before it is timed.
+
+The useful work of a step is counted in floating-point operations on real tokens only (padding is waste), forward and
+twice that backward, and compared with what bfloat16 products of 2048 x 2048 reach in the same minutes. Random token
+ids; lengths as in news text.
 """
 
 import argparse
+import os
+import re
 import statistics
+import subprocess
+import sys
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import torch
@@ -21,6 +30,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel
 
+import train
 from malaygpt.model import ModelConfig, MultiHeadAttention, Transformer, build_model
 from malaygpt.tokenizer import PAD_ID, SPECIAL_TOKENS
 from train.batch import Batch, batch_of
@@ -136,51 +146,127 @@ def _seconds(act: Callable[[], object]) -> float:
     return time.perf_counter() - began
 
 
+def our_step(config: ModelConfig) -> Callable[[Batch], float]:
+    """Ours: with pooled dropout, written-out attention, the sliced loss and the moving average of weights"""
+    model = build_model(config)
+    pool_dropout(model, config.dropout).draw(0)
+    average = AveragedModel(model, multi_avg_fn=moving_average(0.999))
+    return stepper(model, build_optimizer(model, FitConfig()), our_loss, average)
+
+
+def textbook_step(config: ModelConfig) -> Callable[[Batch], float]:
+    """The textbook's"""
+    model = textbook_model(config)
+    return stepper(model, torch.optim.AdamW(model.parameters(), lr=3e-4), textbook_loss)
+
+
+def trim(batch: Batch) -> Batch:
+    """The batch as wide as its longest sentence, and no wider"""
+    src, tgt = ((ids != PAD_ID).sum(1).max() for ids in (batch.src, batch.labels))
+    return Batch(batch.src[:, :src], batch.tgt[:, :tgt], batch.labels[:, :tgt])
+
+
+@dataclass(frozen=True)
+class Contestant:
+    """A loop and how it is run"""
+
+    make_step: Callable[[ModelConfig], Callable[[Batch], float]]
+    on_grid: bool
+    tuned: bool
+    """Whether it has the environment of train/run.sh"""
+
+
+CONTESTANTS = {
+    "ours": Contestant(our_step, on_grid=True, tuned=True),
+    "textbook": Contestant(textbook_step, on_grid=False, tuned=False),
+    "textbook, our batches": Contestant(textbook_step, on_grid=True, tuned=True),
+}
+
+
+def make_batches(num_batches: int, vocab_size: int) -> list[Batch]:
+    """The same batches in every process"""
+    pairs = RandomPairs.draw(40_000, vocab_size)
+    plan = plan_epoch(pairs, np.ones(len(pairs)), FitConfig().tokens_per_batch, 0, 0)[:num_batches]
+    return [batch_of([pairs.sides[i] for i in indices]) for indices in plan]
+
+
+def work(name: str, options: argparse.Namespace) -> None:
+    """A contestant's process: reads the number of a batch from standard input, answers with the seconds of a step."""
+    contestant = CONTESTANTS[name]
+    step = contestant.make_step(ModelConfig.preset(options.preset, options.vocabulary))
+    batches = make_batches(options.batches, options.vocabulary)
+    if not contestant.on_grid:
+        batches = [trim(batch) for batch in batches]
+    for line in sys.stdin:
+        print(step(batches[int(line)]), flush=True)
+
+
+def tuned_environment() -> dict[str, str]:
+    """The settings that train/run.sh exports, read from it"""
+    script = (Path(train.__file__).parent / "run.sh").read_text()
+    return dict(re.findall(r"^export (\w+)=\$\{\w+:-(\S+)\}$", script, flags=re.MULTILINE))
+
+
+def start(name: str, options: argparse.Namespace) -> subprocess.Popen:
+    """A contestant's process, waiting for the number of a batch"""
+    settings = tuned_environment()
+    environment = {key: value for key, value in os.environ.items() if key not in settings}
+    if CONTESTANTS[name].tuned:
+        environment |= settings
+    command = [sys.executable, "-m", "tests.benchmarks.training", "--contestant", name]
+    for option in ("preset", "vocabulary", "batches", "threads"):
+        command += [f"--{option}", str(getattr(options, option))]
+    return subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=environment, text=True)
+
+
+def compete(options: argparse.Namespace) -> tuple[dict[str, list[float]], float]:
+    """Seconds of every contestant's steps, and the rate of matrix products meanwhile"""
+    processes = {name: start(name, options) for name in CONTESTANTS}
+    seconds: dict[str, list[float]] = {name: [] for name in CONTESTANTS}
+    rates = []
+    for timed in (False, True):
+        for number in range(options.batches):
+            for name, process in processes.items():
+                print(number, file=process.stdin, flush=True)
+                elapsed = float(process.stdout.readline())
+                if timed:
+                    seconds[name].append(elapsed)
+            rates.append(matrix_rate())
+    for process in processes.values():
+        process.stdin.close()
+        process.wait()
+    return seconds, statistics.median(rates)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--preset", default="small")
     parser.add_argument("--vocabulary", type=int, default=8192)
     parser.add_argument("--batches", type=int, default=24, help="batches, each timed once after a pass to warm up")
     parser.add_argument("--threads", type=int, default=torch.get_num_threads())
+    parser.add_argument("--contestant", choices=tuple(CONTESTANTS), help=argparse.SUPPRESS)
     options = parser.parse_args()
     torch.set_num_threads(options.threads)
     torch.manual_seed(0)
-    config, fit = ModelConfig.preset(options.preset, options.vocabulary), FitConfig()
+    if options.contestant:
+        work(options.contestant, options)
+        return
 
-    ours = build_model(config)
-    pool_dropout(ours, config.dropout).draw(0)
-    textbook = textbook_model(config)
-    steps = {
-        "ours": stepper(
-            ours, build_optimizer(ours, fit), our_loss, AveragedModel(ours, multi_avg_fn=moving_average(0.999))
-        ),
-        "textbook": stepper(textbook, torch.optim.AdamW(textbook.parameters(), lr=3e-4), textbook_loss),
-    }
-    pairs = RandomPairs.draw(40_000, options.vocabulary)
-    plan = plan_epoch(pairs, np.ones(len(pairs)), fit.tokens_per_batch, 0, 0)[: options.batches]
-    batches = [batch_of([pairs.sides[i] for i in indices]) for indices in plan]
-    seconds: dict[str, list[float]] = {name: [] for name in steps}
-    rates = []
-    for timed in (False, True):
-        for batch in batches:
-            for name, step in steps.items():
-                elapsed = step(batch)
-                if timed:
-                    seconds[name].append(elapsed)
-            rates.append(matrix_rate())
-
-    rate = statistics.median(rates)
-    tokens, flops = sum(b.num_tokens for b in batches), sum(useful_flops(config, b) for b in batches)
-    padding = 1 - tokens / sum(b.labels.numel() for b in batches)
-    print(
-        f"{options.preset}, {options.vocabulary} tokens, {options.threads} threads, {len(batches)} batches, "
-        f"{padding:.1%} padding; bfloat16 matrix products {rate / 1e12:.2f} TFLOP/s"
+    seconds, rate = compete(options)
+    config, batches = (
+        ModelConfig.preset(options.preset, options.vocabulary),
+        make_batches(options.batches, options.vocabulary),
     )
-    print(f"{'':10}{'target tokens/s':>16}{'ms a step':>12}{'of matrix rate':>16}{'times textbook':>16}")
+    tokens, flops = sum(b.num_tokens for b in batches), sum(useful_flops(config, b) for b in batches)
+    print(
+        f"{options.preset}, {options.vocabulary} tokens, {options.threads} threads, {options.batches} batches; "
+        f"bfloat16 matrix products {rate / 1e12:.2f} TFLOP/s"
+    )
+    print(f"{'':24}{'target tokens/s':>16}{'ms a step':>12}{'of matrix rate':>16}{'times textbook':>16}")
     for name, times in seconds.items():
         ratio = sum(seconds["textbook"]) / sum(times)
         print(
-            f"{name:10}{tokens / sum(times):>16,.0f}{1000 * statistics.median(times):>12,.0f}"
+            f"{name:24}{tokens / sum(times):>16,.0f}{1000 * statistics.median(times):>12,.0f}"
             f"{flops / sum(times) / rate:>16.1%}{ratio:>16.2f}"
         )
 
