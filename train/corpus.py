@@ -209,7 +209,7 @@ def build(data: str, out: Path, exclude: list[Path], num_validation: int, min_wo
     tiers = read_tiers(directory) if directory.is_dir() else {}
     excluded = excluded_fingerprints(exclude)
     kept = list(usable_pairs(tqdm(pairs, desc="corpus", unit=" pairs", disable=None), excluded, faults))
-    train, validation = split(kept, num_validation, min_words, faults)
+    train, validation = split(kept, min(num_validation, len(kept) // 10), min_words, faults)
     out.mkdir(parents=True, exist_ok=True)
     for name, chosen in (("train", train), ("validation", validation)):
         with (out / f"{name}.jsonl").open("w", encoding="utf-8") as file:
@@ -238,7 +238,7 @@ def main(arguments: list[str] | None = None) -> int:
     )
     parser.add_argument("--out", type=Path, required=True, help="directory to write")
     parser.add_argument("--exclude", type=Path, nargs="*", default=[], help="TSV evaluation sets to stay clear of")
-    parser.add_argument("--num-validation", type=int, default=2000, help="about how many pairs to hold out")
+    parser.add_argument("--num-validation", type=int, default=2000, help="about how many pairs to hold out, at most a tenth")
     parser.add_argument("--min-words", type=int, default=4, help="fewest English words of a held-out pair")
     options = parser.parse_args(arguments)
     try:

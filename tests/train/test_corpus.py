@@ -105,6 +105,11 @@ def test_a_truncated_or_damaged_gzip_is_reported_and_stops_nothing(tmp_path):
         assert any("damaged" in fault for fault in report["dropped"]["cut"])
 
 
+def test_a_small_corpus_is_not_all_held_out(data, tmp_path):
+    report = corpus.build(str(data / "pairs"), tmp_path / "out", [], num_validation=2000, min_words=4)
+    assert 0 < sum(report["validation"].values()) < sum(report["train"].values()) / 4
+
+
 def test_quotes_are_literal():
     rows = list(read_tsv("a", [b'"He said\t"Dia kata\n', b'she left"\tdia pergi"\n'], Counter()))
     assert [row.english for row in rows] == ['"He said', 'she left"']
