@@ -238,7 +238,7 @@ def main(arguments: list[str] | None = None) -> int:
     )
     parser.add_argument("--out", type=Path, required=True, help="directory to write")
     parser.add_argument("--exclude", type=Path, nargs="*", default=[], help="TSV evaluation sets to stay clear of")
-    parser.add_argument("--num-validation", type=int, default=2000, help="about how many pairs to hold out, at most a tenth")
+    parser.add_argument("--num-validation", type=int, default=2000, help="pairs to hold out, about; at most a tenth")
     parser.add_argument("--min-words", type=int, default=4, help="fewest English words of a held-out pair")
     options = parser.parse_args(arguments)
     try:
