@@ -34,6 +34,11 @@ BROWSER_ARGUMENTS = [
 ]
 
 EXAMPLES = (ROOT / "assets" / "examples.txt").read_text(encoding="utf-8").splitlines()
+WATCH_BEGINNINGS = """() => {
+  const root = document.documentElement;
+  const note = () => { if (root.hasAttribute("data-busy")) window.hasBegun = true; };
+  new MutationObserver(note).observe(root, { attributeFilter: ["data-busy"] });
+}"""
 LONG_TEXT = " ".join(EXAMPLES * 7)[:4800]
 """Long enough that a test can look on and interrupt"""
 
@@ -115,9 +120,14 @@ class Visit:
         return self.page.get_by_role("button", name=name, exact=True)
 
     def start(self, text: str) -> None:
-        """Fills in the text and presses Translate."""
+        """Fills in the text, presses Translate and waits for the page to say that it has begun.
+
+        Shortly after a Stop the page holds the press back until what was stopped has ended.
+        """
         self.source.fill(text)
+        self.page.evaluate("window.hasBegun = false")
         self.button("Translate").click()
+        self.page.wait_for_function("window.hasBegun", timeout=MILLISECONDS_TO_TRANSLATE)
 
     def translate(self, text: str) -> str:
         """Fills in the text, presses Translate, waits for the end; gives what then stands in the Malay box."""
@@ -168,4 +178,5 @@ def watched_troubles(page: Page, url: str) -> list[str]:
     page.on("dialog", lambda dialog: (troubles.append(f"dialog: {dialog.message}"), dialog.dismiss()))
     page.goto(url)
     page.wait_for_function("window.malaygpt !== undefined")
+    page.evaluate(WATCH_BEGINNINGS)
     return troubles
