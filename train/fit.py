@@ -25,9 +25,9 @@ from tqdm import tqdm
 from malaygpt.model import PRESETS
 from train.config import FitConfig
 from train.state import checkpoints, clear_partial, write_atomically
-from train.trainer import CORPUS, Trainer
+from train.trainer import CONFIG, CORPUS, Trainer
 
-CONFIG, LOG = "fit.json", "log.jsonl"
+LOG = "log.jsonl"
 
 
 class Log:

@@ -20,7 +20,7 @@ from train.config import FitConfig
 from train.corpus import read_test_set
 from train.evaluate import Scores, evaluate, write_scores
 from train.state import Position, checkpoints, read_position
-from train.trainer import CORPUS
+from train.trainer import CONFIG, CORPUS
 
 CARD = Path(__file__).with_name("card.md")
 NOTHING_SAID = "Whoever trained this model has not said under which licences its data stand."
@@ -28,20 +28,20 @@ NOTHING_SAID = "Whoever trained this model has not said under which licences its
 
 def find_run(path: Path) -> tuple[Path, Path]:
     """The run's directory and one of its checkpoints, from either's path. Raises FileNotFoundError."""
-    if (path / "fit.json").is_file():
+    if (path / CONFIG).is_file():
         found = checkpoints(path)
         if not found:
             raise FileNotFoundError(f"{path} holds no checkpoint yet.")
         return path, found[-1]
-    if (path / "../../fit.json").is_file():
+    if (path / "../.." / CONFIG).is_file():
         return path.parent.parent, path
     raise FileNotFoundError(f"{path} is not a run of train.fit, nor a checkpoint of one.")
 
 
-def bundle(checkpoint: Path, out: Path) -> None:
+def bundle(checkpoint: Path, out: Path) -> Transformer:
     """Writes config, weights as bfloat16 and tokenizer into `out`, in the place of the bundle that may be there.
 
-    Raises ValueError when `out` holds anything else, of which it might be the only copy.
+    Returns its model. Raises ValueError when `out` holds anything else, which it might be the only copy of.
     """
     strangers = [file.name for file in out.iterdir() if file.name not in FILES] if out.is_dir() else []
     if strangers:
@@ -51,6 +51,7 @@ def bundle(checkpoint: Path, out: Path) -> None:
     for name in FILES:
         (out / name).unlink(missing_ok=True)
     save_checkpoint(out, model.config, model.state_dict(), tokenizer, torch.bfloat16)
+    return model
 
 
 def check_tests(files: list[Path], corpus: dict) -> None:
@@ -66,7 +67,7 @@ def check_tests(files: list[Path], corpus: dict) -> None:
 
 def card(model: Transformer, run: Path, position: Position, corpus: dict, scores: dict[str, Scores], about: str) -> str:
     """The model card: card.md with this checkpoint's facts filled in, and what its maker says of the data."""
-    config, fit = model.config, FitConfig.load(run / "fit.json")
+    config, fit = model.config, FitConfig.load(run / CONFIG)
     rows = [
         f"| {name} | {s.metrics['bleu']['score']:.1f} | {s.metrics['chrf']['score']:.1f} | "
         f"{s.metrics['chrf++']['score']:.1f} | {s.loss:.3f} | {s.empty} / {s.loops} / {s.copies} of {s.sentences} |"
@@ -110,13 +111,12 @@ def main(arguments: list[str] | None = None) -> int:
         corpus = json.loads((run / CORPUS).read_text())
         check_tests(options.test, corpus)
         about = options.about.read_text(encoding="utf-8") if options.about else NOTHING_SAID
-        bundle(checkpoint, options.out)
+        model = bundle(checkpoint, options.out)
         scores = {}
         for file in options.test:
             scores[file.stem], *_ = evaluate(options.out, file)
             print(f"{file.stem}: {scores[file.stem].line}", flush=True)
         write_scores(options.out, scores)
-        model, _ = load_checkpoint(options.out)
         text = card(model, run, read_position(checkpoint), corpus, scores, about)
         (options.out / "README.md").write_text(text, encoding="utf-8")
     except (CheckpointError, OSError, ValueError) as error:

@@ -36,6 +36,8 @@ from train.state import (
 )
 from train.validate import Validation, validate
 
+CONFIG = "fit.json"
+"""The run's FitConfig."""
 CORPUS = "corpus.json"
 """The report of train.corpus, which goes with the packed pairs and with the run."""
 
