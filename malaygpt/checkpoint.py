@@ -1,4 +1,5 @@
-"""A trained model as a directory: `config.json`, `model.safetensors`, `tokenizer.json` (and scores.json, README.md).
+"""A trained model as a directory: `config.json`, `model.safetensors`, `tokenizer.json`, perhaps
+`shortlist.safetensors` (and scores.json, README.md).
 
 Safetensors only: a pickled file can run code, so it is refused and never opened.
 """
@@ -11,10 +12,13 @@ import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 
-from malaygpt.model import ModelConfig, PositionalEncoding, Transformer
+from malaygpt.engine import Shortlist
+from malaygpt.model import ModelConfig, Transformer
 from malaygpt.tokenizer import PAD_ID, Tokenizer
 
 CONFIG, WEIGHTS, TOKENIZER = "config.json", "model.safetensors", "tokenizer.json"
+SHORTLIST = "shortlist.safetensors"
+"""Not every checkpoint has one"""
 PICKLES = (".bin", ".pt", ".pth", ".ckpt", ".pkl")
 
 
@@ -37,8 +41,11 @@ def save_checkpoint(
     tokenizer.save(directory / TOKENIZER)
 
 
-def load_checkpoint(directory: str | Path) -> tuple[Transformer, Tokenizer]:
-    """The model (float32, ready to translate, on the CPU) and its tokenizer. Raises CheckpointError."""
+def load_checkpoint(directory: str | Path, dtype: torch.dtype | None = torch.float32) -> tuple[Transformer, Tokenizer]:
+    """The model, ready to translate and on the CPU, and its tokenizer. Raises CheckpointError.
+
+    Weights become `dtype`; None leaves them as they are in the file, which takes no memory but the file's.
+    """
     directory = Path(directory)
     if not directory.is_dir():
         raise CheckpointError(
@@ -59,7 +66,7 @@ def load_checkpoint(directory: str | Path) -> tuple[Transformer, Tokenizer]:
         )
     if config.pad_id != PAD_ID:
         raise CheckpointError(f"{directory / CONFIG}: pad_id is {config.pad_id}; the tokenizer's [PAD] is {PAD_ID}.")
-    return load_model(config, directory / WEIGHTS), tokenizer
+    return load_model(config, directory / WEIGHTS, dtype), tokenizer
 
 
 def load_config(path: Path) -> ModelConfig:
@@ -71,14 +78,16 @@ def load_config(path: Path) -> ModelConfig:
         raise CheckpointError(f"{path} is not a malaygpt config ({error}). Fetch the checkpoint again.") from error
 
 
-def load_model(config: ModelConfig, path: Path) -> Transformer:
+def load_model(config: ModelConfig, path: Path, dtype: torch.dtype | None = torch.float32) -> Transformer:
     """A Transformer with the weights of a safetensors file, which may hold any float type. Raises CheckpointError."""
     try:
         weights = load_file(path)
     except (SafetensorError, ValueError, OSError) as error:
         raise CheckpointError(f"{path} is damaged or not safetensors ({error}). Fetch the checkpoint again.") from error
-    with torch.device("meta"):
-        model = Transformer(config)
+    try:
+        model = Transformer(config)  # its matrices take no memory until something is written into them
+    except RuntimeError as error:
+        raise CheckpointError(f"{path}: a model as large as its config.json says does not fit in memory.") from error
     expected = {name: tensor.shape for name, tensor in model.state_dict().items()}
     found = {name: tensor.shape for name, tensor in weights.items()}
     if expected != found:
@@ -89,10 +98,39 @@ def load_model(config: ModelConfig, path: Path) -> Transformer:
         )
     if broken := [name for name, tensor in weights.items() if not tensor.isfinite().all()]:
         raise CheckpointError(f"{path}: {broken[0]} holds values that are not numbers. Fetch the checkpoint again.")
-    # The weights take the places of those on the meta device: nothing is drawn at random only to be overwritten.
-    model.load_state_dict({name: tensor.float() for name, tensor in weights.items()}, assign=True)
-    model.positions = PositionalEncoding(config.d_model, config.max_length)
+    if dtype is not None:
+        weights = {name: tensor.to(dtype) for name, tensor in weights.items()}
+    model.load_state_dict(weights, assign=True)
     return model.eval()
+
+
+def save_shortlist(directory: Path, shortlist: Shortlist) -> None:
+    """Writes it beside the checkpoint, which uses it from then on."""
+    save_file(
+        {"common": shortlist.common.int().contiguous(), "candidates": shortlist.candidates.int().contiguous()},
+        directory / SHORTLIST,
+    )
+    (directory / SHORTLIST).chmod(0o644)
+
+
+def load_shortlist(directory: str | Path, vocab_size: int) -> Shortlist | None:
+    """The shortlist of a checkpoint, if it has one. Raises CheckpointError."""
+    path = Path(directory) / SHORTLIST
+    if not path.exists():
+        return None
+    try:
+        shortlist = Shortlist(**load_file(path))
+    except (SafetensorError, ValueError, TypeError, OSError) as error:
+        raise CheckpointError(f"{path} is damaged ({error}). Fetch the checkpoint again, or delete it.") from error
+    common, candidates = shortlist.common, shortlist.candidates
+    fits = common.dim() == 1 and candidates.dim() == 2 and len(candidates) == vocab_size
+    if not fits or not all(_are_tokens(ids, vocab_size) for ids in (common, candidates)):
+        raise CheckpointError(f"{path} is not of this checkpoint's vocabulary; delete it or make it again.")
+    return Shortlist(common.long(), candidates.long())
+
+
+def _are_tokens(ids: torch.Tensor, vocab_size: int) -> bool:
+    return ids.dtype == torch.int32 and ids.numel() > 0 and bool(ids.min() >= 0 and ids.max() < vocab_size)
 
 
 def _shape(shape: torch.Size | None) -> str:

@@ -1,96 +1,439 @@
-"""From source ids to target ids: greedy decoding, which takes the likeliest token at every step.
+"""From source ids to target ids: greedy, beam and sampling, in one loop that speaks to any engine.
 
-Speaks ids only; text is the translator's. One loop serves a single sentence that streams to a page and a batch of many:
-the encoder runs once, each step decodes one position against the cache, and sentences leave the batch as they end.
+Speaks ids only; text is the translator's. The encoder runs once, each step decodes one position of every row against
+the cache, and sentences leave the batch as they end. What is known after a step is yielded at once, so that a page can
+show it; whoever stops asking stops the work.
+
+Letters in shapes: b sentences still being decoded, k rows of each (the beams; one otherwise), C columns of logits,
+which are the tokens from [SEP] on (the engine's `step`), n alternatives.
 """
 
 import math
-from collections.abc import Iterator
+from collections.abc import Generator, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
+from torch.nn.utils.rnn import pad_sequence
 
-from malaygpt.model import Transformer
+from malaygpt.engine import NEVER, Engine, State
+from malaygpt.model import KVCache
 from malaygpt.tokenizer import CLS_ID, PAD_ID, SEP_ID
 
-SENTENCES_PER_BATCH = 64
+ROWS_PER_BATCH = 64
+MAX_BEAMS = 32
 
 
 @dataclass(frozen=True)
-class Step:
-    """One step of a batch from which finished sentences have left; b of them remain."""
+class SearchOptions:
+    """How to choose among what the model holds likely. Raises ValueError for what cannot be done."""
 
-    rows: Tensor
-    """(b,): which sentence of the batch each entry belongs to"""
-    ids: Tensor
-    """(b,): the token chosen for it"""
-    log_probs: Tensor
-    """(b,): the natural logarithm of the token's probability among those that may be said"""
+    num_beams: int = 1
+    """Hypotheses kept at every step. One is greedy decoding: the likeliest token each time."""
+    length_penalty: float = 1.0
+    """Beams are ranked by log-probability / min(length, source length) ** length_penalty. Zero ranks by probability,
+    which favours the short."""
+    num_hypotheses: int = 1
+    """How many translations of each sentence to return: the best of the beams, or so many samples"""
+    temperature: float | None = None
+    """Sample from the distribution with its logits divided by this; None takes the likeliest instead"""
+    top_k: int = 0
+    """Sample from so many of the likeliest tokens only; zero from all"""
+    top_p: float = 1.0
+    """Sample from the fewest likeliest tokens that together have this probability (Holtzman et al., 2020)"""
+    seed: int | None = None
+    """Makes samples repeatable; each sentence's are then the same in every batch"""
+    no_repeat_ngram: int = 0
+    """No run of so many tokens is said twice; zero allows all. Digits are tokens of their own, so 1,000,000 repeats."""
+    min_length: int = 0
+    """Fewest target tokens before [SEP]"""
+    max_length: int | None = None
+    """Most target tokens; None for `length_bound`"""
+    num_alternatives: int = 0
+    """Likeliest tokens that each step tells of, with their probabilities and the entropy; zero for neither"""
+
+    def __post_init__(self) -> None:
+        for name, least, most in (
+            ("num_beams", 1, MAX_BEAMS),
+            ("num_hypotheses", 1, MAX_BEAMS),
+            ("top_k", 0, None),
+            ("no_repeat_ngram", 0, None),
+            ("min_length", 0, None),
+            ("num_alternatives", 0, None),
+        ):
+            value = getattr(self, name)
+            if type(value) is not int or value < least or (most is not None and value > most):
+                raise ValueError(
+                    f"{name} is {value!r}; it must be a whole number, {least} or more"
+                    + ("." if most is None else f" and at most {most}.")
+                )
+        if self.max_length is not None and (type(self.max_length) is not int or self.max_length < 1):
+            raise ValueError(f"max_length is {self.max_length!r}; it must be a positive whole number, or None.")
+        if self.max_length is not None and self.min_length > self.max_length:
+            raise ValueError(f"min_length ({self.min_length}) is more than max_length ({self.max_length}).")
+        if not (math.isfinite(self.length_penalty) and self.length_penalty >= 0):
+            raise ValueError(f"length_penalty is {self.length_penalty!r}; it must be zero or more.")
+        if not 0 < self.top_p <= 1:
+            raise ValueError(f"top_p is {self.top_p!r}; it must be more than 0 and at most 1.")
+        if self.temperature is not None and not (math.isfinite(self.temperature) and self.temperature > 0):
+            raise ValueError(f"temperature is {self.temperature!r}; it must be more than zero, or None not to sample.")
+        if self.temperature is not None and self.num_beams > 1:
+            raise ValueError("Give num_beams or temperature, not both: beams are searched, samples are drawn.")
+        if self.temperature is None and self.num_hypotheses > self.num_beams:
+            raise ValueError(
+                f"num_hypotheses ({self.num_hypotheses}) is more than num_beams ({self.num_beams}); raise num_beams."
+            )
+        if self.temperature is None and (self.top_k or self.top_p < 1):
+            raise ValueError("top_k and top_p belong to sampling; give a temperature too.")
+
+
+GREEDY = SearchOptions()
+
+
+class Token(NamedTuple):
+    """One chosen token, and what else there was."""
+
+    id: int
+    log_prob: float
+    """Natural logarithm of the probability that the model gave it"""
+    alternatives: tuple[tuple[int, float], ...]
+    """The likeliest ids with their log-probabilities, likeliest first"""
+    entropy: float
+    """Of the distribution it was chosen from, in nats; not a number when no alternatives were asked for"""
+
+
+class Row(NamedTuple):
+    """One hypothesis of a sentence after a step."""
+
+    token: Token
+    """The newest"""
+    log_prob: float
+    """Sum over all its tokens; minus infinity for a row that only fills the shape"""
+    parent: int
+    """Which of the sentence's rows after the step before it continues"""
+    before: "Row | None"
+    """That row; None for the start, where nothing is said yet"""
+
+    def tokens(self) -> tuple[Token, ...]:
+        """All its tokens"""
+        tokens, row = [], self
+        while row.before is not None:
+            tokens.append(row.token)
+            row = row.before
+        return tuple(reversed(tokens))
 
 
 @dataclass(frozen=True)
 class Hypothesis:
     """One finished translation."""
 
-    ids: tuple[int, ...]
-    """Target tokens, [SEP] left out"""
+    tokens: tuple[Token, ...]
+    """All that was decoded, with [SEP] at the end if it is complete"""
     log_prob: float
-    """Sum over the tokens, [SEP] included"""
+    """Sum over the tokens"""
+    score: float
+    """What the hypotheses of a sentence are ranked by: log_prob, weighed by length"""
     complete: bool
     """Whether it ended with [SEP], and not at the length bound"""
 
+    @property
+    def ids(self) -> tuple[int, ...]:
+        """Target tokens, [SEP] left out"""
+        return tuple(token.id for token in self.tokens[: len(self.tokens) - self.complete])
 
-def length_bound(src_length: int, max_length: int) -> int:
-    """Most tokens a translation may have: a model that loops must stop, one that needs room must have it."""
-    return min(2 * src_length + 16, max_length)
+
+@dataclass(frozen=True)
+class Step:
+    """One step of a batch from which finished sentences have left."""
+
+    rows: dict[int, tuple[Row, ...]]
+    """For each sentence that goes on, by its place in the batch: its rows, one for each beam, in no order"""
+    ended: tuple[tuple[int, Hypothesis], ...]
+    """Hypotheses that ended in this step, each with its sentence"""
 
 
 @torch.inference_mode()
-def greedy(model: Transformer, sources: list[list[int]]) -> Iterator[Step]:
-    """Decodes sources (token ids, neither [CLS] nor [SEP]) together; yields each step as soon as it is known.
+def search(
+    engine: Engine,
+    sources: Sequence[Sequence[int]],
+    options: SearchOptions = GREEDY,
+    prefixes: Sequence[Sequence[int]] | None = None,
+) -> Generator[Step, None, list[list[Hypothesis]]]:
+    """Decodes sources (token ids, neither [CLS] nor [SEP]) together, yielding each step as soon as it is known.
 
-    A sentence ends with [SEP] or at its length bound. Raises ValueError for an empty source or one that is longer than
-    the model's table of positions.
+    A translation begins with its prefix, where one is given. What the generator returns at its end is, for each
+    source, its best hypotheses, best first. Samples count as sentences of their own in the steps: those of source i are
+    i * num_hypotheses and the following. Raises ValueError for a source or a prefix that cannot be decoded.
     """
-    if not all(sources):
-        raise ValueError("A source without tokens cannot be translated.")
-    device = model.embedding.weight.device
-    src = torch.nn.utils.rnn.pad_sequence(
-        [torch.tensor([*source, SEP_ID]) for source in sources], batch_first=True, padding_value=PAD_ID
-    ).to(device)
-    bounds = torch.tensor([length_bound(len(source), model.config.max_length) for source in sources], device=device)
-    src_mask = model.padding_mask(src)
-    cache = model.start(model.encode(src, src_mask), src_mask)
-    rows = torch.arange(len(sources), device=device)
-    ids = torch.full_like(rows, CLS_ID)
-    for length in range(1, int(bounds.max()) + 1):
-        logits, cache = model.step(ids.unsqueeze(1), cache)
-        logits[:, :SEP_ID] = -math.inf  # [PAD], [UNK] and [CLS] are not text
-        log_probs, ids = logits.float().log_softmax(-1).max(-1)
-        yield Step(rows, ids, log_probs)
-        going = (ids != SEP_ID) & (bounds[rows] > length)
-        if not going.any():
-            return
-        if not going.all():
-            rows, ids, cache = rows[going], ids[going], cache.select(going)
+    sentences = going = _sentences(engine, sources, options, prefixes)
+    state = _encode(engine, sources, [sentence.prefix for sentence in sentences], options)
+    vocabulary = engine.vocabulary(state).tolist()  # which token each column of logits stands for
+    is_free = not (options.min_length or options.no_repeat_ngram or any(sentence.prefix for sentence in sentences))
+    column_of = {} if is_free else {token: column for column, token in enumerate(vocabulary)}
+    choose = _beams if options.num_beams > 1 else _sample if options.temperature else _likeliest
+    ids = torch.full((len(sentences),), CLS_ID, device=engine.device)
+    while going:
+        logits, state = engine.step(ids, state)
+        log_probs = logits.log_softmax(-1).view(len(going), -1, len(vocabulary))  # (b, k, C)
+        others = _alternatives(log_probs, vocabulary, options.num_alternatives)
+        if not is_free:
+            _forbid(log_probs, going, column_of, options)
+        ended = []
+        for sentence, candidates, told in zip(going, choose(log_probs, going, options), others, strict=True):
+            ended += sentence.extend(candidates, vocabulary, told, options)
+        yield Step({sentence.place: tuple(sentence.rows) for sentence in going if sentence.rows}, tuple(ended))
+        going, ids, state = _advance(engine, state, going, log_probs.size(1))
+    copies = _copies(options)
+    return [_best(sentences[i : i + copies], options) for i in range(0, len(sentences), copies)]
 
 
-def greedy_batch(model: Transformer, sources: list[list[int]]) -> list[Hypothesis]:
-    """The greedy translation of every source, in their order; sources of like length are decoded together."""
-    hypotheses: list[Hypothesis | None] = [None] * len(sources)
+def search_batch(
+    engine: Engine,
+    sources: Sequence[Sequence[int]],
+    options: SearchOptions = GREEDY,
+    prefixes: Sequence[Sequence[int]] | None = None,
+    at_once: int | None = None,
+) -> list[list[Hypothesis]]:
+    """The best hypotheses of every source, in their order. Sources of like length are decoded together, `at_once` of
+    them, or as many as are fast."""
+    prefixes = [()] * len(sources) if prefixes is None else prefixes
+    found: dict[int, list[Hypothesis]] = {}
     by_length = sorted(range(len(sources)), key=lambda i: len(sources[i]))
-    for start in range(0, len(by_length), SENTENCES_PER_BATCH):
-        chosen = by_length[start : start + SENTENCES_PER_BATCH]
-        ids: list[list[int]] = [[] for _ in chosen]
-        log_probs = [0.0] * len(chosen)
-        for step in greedy(model, [sources[i] for i in chosen]):
-            for row, token, log_prob in zip(
-                step.rows.tolist(), step.ids.tolist(), step.log_probs.tolist(), strict=True
-            ):
-                ids[row].append(token)
-                log_probs[row] += log_prob
-        for i, tokens, log_prob in zip(chosen, ids, log_probs, strict=True):
-            complete = tokens[-1] == SEP_ID
-            hypotheses[i] = Hypothesis(tuple(tokens[:-1] if complete else tokens), log_prob, complete)
-    return hypotheses
+    size = at_once or max(1, ROWS_PER_BATCH // (options.num_beams * _copies(options)))
+    for start in range(0, len(by_length), size):
+        chosen = by_length[start : start + size]
+        steps = search(engine, [sources[i] for i in chosen], options, [prefixes[i] for i in chosen])
+        found |= zip(chosen, _result(steps), strict=True)
+    return [found[i] for i in range(len(sources))]
+
+
+def _result(steps: Generator[Step, None, list[list[Hypothesis]]]) -> list[list[Hypothesis]]:
+    while True:
+        try:
+            next(steps)
+        except StopIteration as end:
+            return end.value
+
+
+_Candidate = tuple[int, int, float]
+"""Parent, column and log-probability of what a sentence could say next"""
+_Told = tuple[tuple[tuple[int, float], ...], float]
+"""The alternatives and the entropy of a Token"""
+_NOTHING_TOLD: _Told = ((), math.nan)
+
+
+class _Sentence:
+    """What the search knows of one sentence while it is decoded."""
+
+    def __init__(
+        self, place: int, source: Sequence[int], prefix: Sequence[int], bound: int, draws: list[float]
+    ) -> None:
+        self.place = place
+        self.prefix = prefix
+        self.bound = bound
+        """Most tokens"""
+        self.rewarded = len(source) + 1
+        """Length beyond which being longer gains a hypothesis nothing"""
+        self.draws = draws
+        """A number between 0 and 1 for every step, when sampling"""
+        self.length = 0
+        self.rows = [Row(Token(CLS_ID, 0.0, (), math.nan), 0.0, 0, None)]
+        self.ended: list[Hypothesis] = []
+        self.done = False
+
+    def extend(
+        self, candidates: list[_Candidate], vocabulary: list[int], told: list[_Told], options: SearchOptions
+    ) -> list[tuple[int, Hypothesis]]:
+        """Goes on with the best of the candidates, which are likeliest first; returns the hypotheses that end.
+
+        Of twice as many candidates as there are beams only those among the first half may end: one that the beam has
+        no room for is not a hypothesis.
+        """
+        self.length += 1
+        must_end = self.length == self.bound
+        rows, ended = [], []
+        for rank, (parent, column, log_prob) in enumerate(candidates):
+            before = self.rows[parent]
+            token = Token(vocabulary[column], log_prob, *told[parent])
+            row = Row(token, before.log_prob + log_prob, parent, before)
+            if must_end or token.id == SEP_ID:
+                if rank < options.num_beams and row.log_prob > NEVER / 2:
+                    ended.append(self._hypothesis(row, options))
+            elif len(rows) < options.num_beams:
+                rows.append(row)
+        self.rows = _in_place(rows) if len(rows) > 1 else rows
+        self.ended += ended
+        self.done = not rows or (bool(self.ended) and self._is_decided(options))
+        return [(self.place, hypothesis) for hypothesis in ended]
+
+    def _hypothesis(self, row: Row, options: SearchOptions) -> Hypothesis:
+        tokens = row.tokens()
+        score = row.log_prob / min(len(tokens), self.rewarded) ** options.length_penalty
+        return Hypothesis(tokens, row.log_prob, score, row.token.id == SEP_ID)
+
+    def _is_decided(self, options: SearchOptions) -> bool:
+        """Whether nothing that still goes on can come to be among the best.
+
+        A total only falls, and is divided by `rewarded ** length_penalty` at most: no score will be more than if its
+        total stayed as it is and were divided by that. As length beyond `rewarded` gains nothing, this is soon decided
+        (Huang et al., 2017, "When to Finish? Optimal Beam Search").
+        """
+        reach = max(row.log_prob for row in self.rows) / self.rewarded**options.length_penalty
+        return sum(hypothesis.score >= reach for hypothesis in self.ended) >= options.num_hypotheses
+
+
+def _in_place(rows: list[Row]) -> list[Row]:
+    """The rows so placed that as many as can stand where their parent stood: those need not be moved in the cache."""
+    places: list = [None] * len(rows)
+    others = []
+    for row in rows:
+        if row.parent < len(places) and places[row.parent] is None:
+            places[row.parent] = row
+        else:
+            others.append(row)
+    return [row or others.pop() for row in places]
+
+
+def _best(sentences: list[_Sentence], options: SearchOptions) -> list[Hypothesis]:
+    """The best hypotheses of one source: complete ones first, then by score."""
+    ended = [hypothesis for sentence in sentences for hypothesis in sentence.ended]
+    return sorted(ended, key=lambda each: (not each.complete, -each.score))[: options.num_hypotheses]
+
+
+def _copies(options: SearchOptions) -> int:
+    """How many sentences of the search one source becomes."""
+    return options.num_hypotheses if options.temperature else 1
+
+
+def _sentences(
+    engine: Engine, sources: Sequence[Sequence[int]], options: SearchOptions, prefixes: Sequence[Sequence[int]] | None
+) -> list[_Sentence]:
+    prefixes = [()] * len(sources) if prefixes is None else prefixes
+    if len(prefixes) != len(sources):
+        raise ValueError(f"There are {len(sources)} sources and {len(prefixes)} prefixes; give one for each, or none.")
+    sentences = []
+    for source, prefix in zip(sources, prefixes, strict=True):
+        if not source:
+            raise ValueError("A source without tokens cannot be translated.")
+        if len(source) >= engine.max_length:
+            raise ValueError(f"A source of {len(source)} tokens is too long; the most is {engine.max_length - 1}.")
+        if len(prefix) >= engine.max_length or not all(token > SEP_ID for token in prefix):
+            raise ValueError(f"A prefix is fewer than {engine.max_length} tokens of text; this one is {list(prefix)}.")
+        bound = options.max_length or 2 * len(source) + 16
+        bound = min(max(bound, len(prefix) + 1), engine.max_length)
+        for copy in range(_copies(options)):
+            draws = _draws(bound, options, copy) if options.temperature else []
+            sentences.append(_Sentence(len(sentences), source, prefix, bound, draws))
+    return sentences
+
+
+def _draws(count: int, options: SearchOptions, copy: int) -> list[float]:
+    generator = torch.Generator()
+    if options.seed is None:
+        generator.seed()
+    else:
+        generator.manual_seed(options.seed + copy)
+    return torch.rand(count, generator=generator, dtype=torch.float64).tolist()
+
+
+def _encode(
+    engine: Engine, sources: Sequence[Sequence[int]], prefixes: Sequence[Sequence[int]], options: SearchOptions
+) -> State | KVCache:
+    src = _padded([[*source, SEP_ID] for source in sources], PAD_ID).to(engine.device)
+    is_token = (src != PAD_ID)[:, None, None, :]
+    copies = _copies(options)
+    needed = _padded(prefixes[::copies], SEP_ID).to(engine.device) if any(prefixes) else None
+    state = engine.encode(src, None if len(sources) == 1 else is_token, needed)
+    if copies > 1:
+        rows = torch.arange(len(sources), device=engine.device).repeat_interleave(copies)
+        state = engine.reorder(state, rows, rows)
+    return state
+
+
+def _padded(rows: Sequence[Sequence[int]], filler: int) -> Tensor:
+    return pad_sequence([torch.tensor(row, dtype=torch.long) for row in rows], batch_first=True, padding_value=filler)
+
+
+def _alternatives(log_probs: Tensor, vocabulary: list[int], number: int) -> list[list[_Told]]:
+    """(b, k, C) -> for each row its likeliest tokens, with their log-probabilities, and its entropy"""
+    if not number:
+        return [[_NOTHING_TOLD] * log_probs.size(1)] * log_probs.size(0)
+    top = log_probs.topk(min(number, log_probs.size(2)))
+    entropies = torch.special.entr(log_probs.exp()).sum(-1)
+    return [
+        [
+            (tuple(zip([vocabulary[column] for column in columns], values, strict=True)), entropy)
+            for columns, values, entropy in zip(*rows, strict=True)
+        ]
+        for rows in zip(top.indices.tolist(), top.values.tolist(), entropies.tolist(), strict=True)
+    ]
+
+
+def _forbid(log_probs: Tensor, going: list[_Sentence], column_of: dict[int, int], options: SearchOptions) -> None:
+    """Sets what must not be said to minus infinity in log_probs (b, k, C)."""
+    for i, sentence in enumerate(going):
+        if sentence.length < len(sentence.prefix):
+            column = column_of[sentence.prefix[sentence.length]]
+            forced = log_probs[i, :, column].clone()
+            log_probs[i] = -math.inf
+            log_probs[i, :, column] = forced
+        elif options.no_repeat_ngram:
+            for j, row in enumerate(sentence.rows):
+                said = _would_repeat(row, options.no_repeat_ngram)
+                log_probs[i, j, [column_of[token] for token in said]] = -math.inf
+    if going[0].length < options.min_length:  # all sentences are as long
+        log_probs.select(-1, column_of[SEP_ID]).fill_(-math.inf)
+
+
+def _would_repeat(row: Row, length: int) -> list[int]:
+    """The tokens that, said next, would end a run of `length` tokens that was said before."""
+    ids = [token.id for token in row.tokens()]
+    last = ids[len(ids) - length + 1 :]
+    return [ids[i + length - 1] for i in range(len(ids) - length + 1) if ids[i : i + length - 1] == last]
+
+
+def _likeliest(log_probs: Tensor, going: list[_Sentence], options: SearchOptions) -> list[list[_Candidate]]:
+    """(b, 1, C) -> one candidate for each sentence"""
+    values, columns = log_probs[:, 0].max(-1)  # several times as fast as argmax
+    return [[(0, column, value)] for column, value in zip(columns.tolist(), values.tolist(), strict=True)]
+
+
+def _sample(log_probs: Tensor, going: list[_Sentence], options: SearchOptions) -> list[list[_Candidate]]:
+    """(b, 1, C) -> one candidate for each sentence: where a number drawn from 0 to 1 falls among the probabilities"""
+    log_probs = log_probs[:, 0]
+    probabilities, columns = (log_probs / options.temperature).softmax(-1).double().sort(descending=True, stable=True)
+    if options.top_k:
+        probabilities[:, options.top_k :] = 0
+    before = probabilities.cumsum(-1) - probabilities
+    probabilities[before >= options.top_p * probabilities.sum(-1, keepdim=True)] = 0
+    mass = probabilities.cumsum(-1)
+    draws = mass.new_tensor([[sentence.draws[sentence.length]] for sentence in going])
+    chosen = columns.gather(1, torch.searchsorted(mass, draws * mass[:, -1:], right=True))
+    values = log_probs.gather(1, chosen)
+    return [[(0, column, value)] for (column,), (value,) in zip(chosen.tolist(), values.tolist(), strict=True)]
+
+
+def _beams(log_probs: Tensor, going: list[_Sentence], options: SearchOptions) -> list[list[_Candidate]]:
+    """(b, k, C) -> twice as many candidates as beams: even if half of them end, the beams are full"""
+    num_columns = log_probs.size(2)
+    totals = log_probs.new_tensor([[row.log_prob for row in sentence.rows] for sentence in going])
+    places = (log_probs + totals.unsqueeze(-1)).flatten(1).topk(2 * options.num_beams).indices
+    values = log_probs.flatten(1).gather(1, places)
+    return [
+        [(*divmod(place, num_columns), value) for place, value in zip(*each, strict=True)]
+        for each in zip(places.tolist(), values.tolist(), strict=True)
+    ]
+
+
+def _advance(
+    engine: Engine, state: State | KVCache, going: list[_Sentence], k: int
+) -> tuple[list[_Sentence], Tensor, State | KVCache]:
+    """The sentences that go on, their newest ids (R,), and the state of their rows; k rows a sentence were decoded."""
+    places = [i for i, sentence in enumerate(going) if not sentence.done]
+    rows = [i * k + row.parent for i in places for row in going[i].rows]
+    if places and rows != list(range(len(going) * k)):
+        sources = None if len(places) == len(going) else torch.tensor(places, device=engine.device)
+        state = engine.reorder(state, torch.tensor(rows, device=engine.device), sources)
+    ids = torch.tensor([row.token.id for i in places for row in going[i].rows], device=engine.device)
+    return [going[i] for i in places], ids, state

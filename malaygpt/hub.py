@@ -3,10 +3,10 @@
 import os
 from pathlib import Path
 
-from malaygpt.checkpoint import CONFIG, TOKENIZER, WEIGHTS, CheckpointError
+from malaygpt.checkpoint import CONFIG, SHORTLIST, TOKENIZER, WEIGHTS, CheckpointError
 
 EMBEDDED = Path(__file__).resolve().parent.parent / "assets" / "checkpoint"
-FILES = (CONFIG, WEIGHTS, TOKENIZER, "scores.json", "README.md")
+FILES = (CONFIG, WEIGHTS, TOKENIZER, SHORTLIST, "scores.json", "README.md")
 
 
 def find_checkpoint(source: str | Path | None) -> Path:

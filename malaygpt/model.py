@@ -86,13 +86,20 @@ PRESETS: dict[str, dict[str, int | float]] = {
 }
 
 
+class Linear(nn.Linear):
+    """nn.Linear that leaves its numbers to `build_model` or a checkpoint: drawing some to overwrite them takes longer
+    than all else in loading a model."""
+
+    def reset_parameters(self) -> None:
+        pass
+
+
 class TokenEmbedding(nn.Module):
     """Token ids to vectors, scaled by sqrt(d_model) so that positions do not drown them (paper, section 3.4)."""
 
     def __init__(self, vocab_size: int, d_model: int) -> None:
         super().__init__()
         self.weight = nn.Parameter(torch.empty(vocab_size, d_model))
-        nn.init.normal_(self.weight, std=d_model**-0.5)
         self.scale = math.sqrt(d_model)
 
     def forward(self, ids: Tensor) -> Tensor:
@@ -147,9 +154,9 @@ class FeedForward(nn.Module):
 
     def __init__(self, d_model: int, d_ff: int, dropout: float) -> None:
         super().__init__()
-        self.expand = nn.Linear(d_model, d_ff)
+        self.expand = Linear(d_model, d_ff)
         self.dropout = nn.Dropout(dropout)
-        self.contract = nn.Linear(d_ff, d_model)
+        self.contract = Linear(d_ff, d_model)
 
     def forward(self, x: Tensor) -> Tensor:
         """(B, N, D) -> (B, N, D)"""
@@ -166,10 +173,10 @@ class MultiHeadAttention(nn.Module):
     def __init__(self, d_model: int, num_heads: int, dropout: float) -> None:
         super().__init__()
         self.num_heads = num_heads
-        self.query = nn.Linear(d_model, d_model)
-        self.key = nn.Linear(d_model, d_model)
-        self.value = nn.Linear(d_model, d_model)
-        self.output = nn.Linear(d_model, d_model)
+        self.query = Linear(d_model, d_model)
+        self.key = Linear(d_model, d_model)
+        self.value = Linear(d_model, d_model)
+        self.output = Linear(d_model, d_model)
         self.dropout = nn.Dropout(dropout)
 
     def forward(self, x: Tensor, source: Tensor, mask: Tensor | None = None) -> Tensor:
@@ -179,6 +186,11 @@ class MultiHeadAttention(nn.Module):
     def keys_values(self, source: Tensor) -> tuple[Tensor, Tensor]:
         """(B, M, D) -> keys and values, each (B, H, M, K)"""
         return self._split(self.key(source)), self._split(self.value(source))
+
+    def weights(self, x: Tensor, source: Tensor, mask: Tensor | None = None) -> Tensor:
+        """How much each position of x (B, N, D) attends to each of source (B, M, D) -> (B, H, N, M), for people to
+        see; `forward` gathers by the same numbers."""
+        return attention_weights(self._split(self.query(x)), self._split(self.key(source)), mask)
 
     def attend(self, x: Tensor, keys: Tensor, values: Tensor, mask: Tensor | None = None) -> Tensor:
         """x (B, N, D), keys and values (B, H, M, K) -> (B, N, D)"""
@@ -231,6 +243,11 @@ class EncoderBlock(nn.Module):
         """(B, S, D) -> (B, S, D)"""
         x = self.add_self_attention(x, lambda y: self.self_attention(y, y, src_mask))
         return self.add_feed_forward(x, self.feed_forward)
+
+    def weights(self, x: Tensor, src_mask: Tensor | None) -> Tensor:
+        """Of the self-attention, (B, H, S, S)"""
+        y = self.add_self_attention.norm(x)
+        return self.self_attention.weights(y, y, src_mask)
 
 
 class Encoder(nn.Module):
@@ -297,6 +314,15 @@ class DecoderBlock(nn.Module):
         x = self.add_cross_attention(x, lambda y: self.cross_attention(y, memory, src_mask))
         return self.add_feed_forward(x, self.feed_forward)
 
+    def weights(self, x: Tensor, memory: Tensor, tgt_mask: Tensor, src_mask: Tensor | None) -> tuple[Tensor, Tensor]:
+        """Of the self-attention, (B, H, T, T), and of the cross-attention, (B, H, T, S)"""
+        y = self.add_self_attention.norm(x)
+        x = self.add_self_attention(x, lambda y: self.self_attention(y, y, tgt_mask))
+        return (
+            self.self_attention.weights(y, y, tgt_mask),
+            self.cross_attention.weights(self.add_cross_attention.norm(x), memory, src_mask),
+        )
+
     def start(self, memory: Tensor) -> BlockCache:
         """The cache before the first token: keys and values of the memory (B, S, D), none of the target."""
         keys, values = self.cross_attention.keys_values(memory)
@@ -347,6 +373,18 @@ class Decoder(nn.Module):
         return self.norm(x), KVCache(tuple(caches), cache.src_mask)
 
 
+@dataclass(frozen=True)
+class Attention:
+    """The attention weights of one sentence and its translation, L blocks of each kind. Every row sums to one."""
+
+    encoder: Tensor
+    """Source to source, (L, H, S, S)"""
+    decoder: Tensor
+    """Target to target, (L, H, T, T); nothing attends to a later position"""
+    cross: Tensor
+    """Target to source, (L, H, T, S)"""
+
+
 class Projection(nn.Module):
     """Hidden states to logits: the dot product with every token's embedding (Press & Wolf, 2017; tutorial step 10)."""
 
@@ -388,6 +426,25 @@ class Transformer(nn.Module):
         src_mask = self.padding_mask(src)
         return self.project(self.decode(tgt, self.encode(src, src_mask), src_mask))
 
+    @torch.inference_mode()
+    def attend(self, src: Tensor, tgt: Tensor) -> Attention:
+        """Every attention weight of source ids (1, S) and target ids (1, T), from one pass over the whole of both.
+
+        `tgt` begins with [CLS]; its row t says what was attended to when the token after it was chosen.
+        """
+        x, encoder = self._embed(src), []
+        for block in self.encoder.blocks:
+            encoder.append(block.weights(x, None))
+            x = block(x, None)
+        memory = self.encoder.norm(x)
+        x, decoder = self._embed(tgt), []
+        mask = causal_mask(tgt.size(1), tgt.device)
+        for block in self.decoder.blocks:
+            decoder.append(block.weights(x, memory, mask, None))
+            x = block(x, memory, mask, None)
+        own, cross = zip(*decoder, strict=True)
+        return Attention(*(torch.cat(maps) for maps in (encoder, own, cross)))
+
     def start(self, memory: Tensor, src_mask: Tensor | None = None) -> KVCache:
         """Memory (B, S, D) -> the cache before the first target token"""
         return KVCache(tuple(block.start(memory) for block in self.decoder.blocks), src_mask)
@@ -414,10 +471,15 @@ def causal_mask(length: int, device: torch.device | None = None) -> Tensor:
 
 
 def build_model(config: ModelConfig) -> Transformer:
-    """A new Transformer, its matrices Xavier-uniform (Glorot & Bengio, 2010) and its biases zero, from torch's seed."""
+    """A new Transformer from torch's seed, ready to train.
+
+    Matrices are Xavier-uniform (Glorot & Bengio, 2010), biases zero, and embeddings normal with a variance of 1 / D,
+    which their scale makes 1.
+    """
     model = Transformer(config)
+    nn.init.normal_(model.embedding.weight, std=config.d_model**-0.5)
     for module in model.modules():
-        if isinstance(module, nn.Linear):
+        if isinstance(module, Linear):
             nn.init.xavier_uniform_(module.weight)
             nn.init.zeros_(module.bias)
     return model

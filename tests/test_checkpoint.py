@@ -12,7 +12,8 @@ import torch
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
-from malaygpt.checkpoint import CheckpointError, load_checkpoint, save_checkpoint
+from malaygpt.checkpoint import CheckpointError, load_checkpoint, load_shortlist, save_checkpoint, save_shortlist
+from malaygpt.engine import FlatEngine, Shortlist
 from malaygpt.model import Transformer
 from malaygpt.tokenizer import Tokenizer
 
@@ -79,6 +80,31 @@ def test_weights_saved_in_half_are_loaded_as_float32(
     for name, tensor in loaded.state_dict().items():
         assert tensor.dtype == torch.float32
         assert torch.equal(tensor, model.state_dict()[name].to(dtype).float())
+
+
+@pytest.mark.parametrize("saved", [torch.bfloat16, torch.float32])
+def test_weights_are_loaded_as_they_are_or_as_asked(
+    model: Transformer, tokenizer: Tokenizer, tmp_path: Path, saved: torch.dtype
+):
+    save_checkpoint(tmp_path, model.config, model.state_dict(), tokenizer, saved)
+    for asked, dtype in ((None, saved), (torch.bfloat16, torch.bfloat16), (torch.float32, torch.float32)):
+        loaded, _ = load_checkpoint(tmp_path, asked)
+        for name, tensor in loaded.state_dict().items():
+            assert tensor.dtype == dtype
+            assert torch.equal(tensor, model.state_dict()[name].to(saved).to(dtype))
+        assert loaded.positions.table.dtype == torch.float32, "a formula is not a weight"
+        assert not loaded.training
+    assert load_checkpoint(tmp_path)[0].embedding.weight.dtype == torch.float32
+
+
+def test_weights_loaded_as_they_are_serve_an_engine(model: Transformer, tokenizer: Tokenizer, tmp_path: Path):
+    save_checkpoint(tmp_path, model.config, model.state_dict(), tokenizer, torch.bfloat16)
+    logits = []
+    for dtype in (None, torch.float32):
+        engine = FlatEngine(load_checkpoint(tmp_path, dtype)[0], "float32", script=False)
+        with torch.inference_mode():
+            logits.append(engine.step(TGT[:, 0], engine.encode(SRC))[0])
+    torch.testing.assert_close(*logits)
 
 
 def test_the_config_file_is_the_config(model: Transformer, checkpoint: Path):
@@ -222,6 +248,103 @@ def test_a_tokenizer_with_more_tokens_than_the_model_is_refused(damaged: Path, p
     assert f"the model {vocab_size}" in refusal(damaged)
 
 
+# Shortlists
+
+WORDS = {"common": torch.tensor([3, 4, 9]), "candidates": torch.tensor([[3, 3], [5, 6], [7, 8], [4, 9], [9, 3]] * 2)}
+"""A shortlist for ten tokens"""
+
+
+def shortlist_refusal(directory: Path, vocab_size: int = 10) -> str:
+    with pytest.raises(CheckpointError) as caught:
+        load_shortlist(directory, vocab_size)
+    message = str(caught.value)
+    assert len(message.splitlines()) == 1 and message.endswith(".") and len(message) < 400, message
+    assert str(directory / "shortlist.safetensors") in message and "delete it" in message
+    return message
+
+
+def test_a_loaded_shortlist_allows_what_the_saved_one_allows(tmp_path: Path):
+    saved = Shortlist(**WORDS)
+    save_shortlist(tmp_path, saved)
+    loaded = load_shortlist(str(tmp_path), 10)
+    assert torch.equal(loaded.common, saved.common) and torch.equal(loaded.candidates, saved.candidates)
+    src = torch.tensor([[5, 6, 3], [4, 3, 0]])
+    assert torch.equal(loaded.allowed(src, None), saved.allowed(src, None))
+
+
+def test_a_shortlist_is_small_and_anyone_may_read_it(tmp_path: Path):
+    save_shortlist(tmp_path, Shortlist(torch.arange(3, 103), torch.zeros(200, 32, dtype=torch.long) + 3))
+    file = (tmp_path / "shortlist.safetensors").stat()
+    assert file.st_size < 4 * (100 + 200 * 32) + 500 and file.st_mode & 0o777 == 0o644
+
+
+def test_a_checkpoint_need_not_have_a_shortlist(checkpoint: Path):
+    assert load_shortlist(checkpoint, 320) is None
+
+
+def test_a_shortlist_of_another_vocabulary_is_refused(tmp_path: Path):
+    save_shortlist(tmp_path, Shortlist(**WORDS))
+    for vocab_size in (9, 11):
+        assert "vocabulary" in shortlist_refusal(tmp_path, vocab_size)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"common": torch.tensor([3, 10])},
+        {"common": torch.tensor([-1, 3])},
+        {"common": torch.tensor([], dtype=torch.int32)},
+        {"common": torch.tensor([[3, 4]])},
+        {"common": torch.tensor([3.0, 4.5])},
+        {"common": torch.tensor([True])},
+        {"candidates": torch.full((10, 2), 10)},
+        {"candidates": torch.full((10, 2), -1)},
+        {"candidates": torch.zeros(10, 0, dtype=torch.int32)},
+        {"candidates": torch.zeros(10, dtype=torch.int32)},
+        {"candidates": torch.full((10, 2), torch.nan)},
+    ],
+    ids=str,
+)
+def test_a_shortlist_of_other_than_tokens_is_refused(tmp_path: Path, changes: dict[str, Tensor]):
+    whole = {name: ids.int() for name, ids in WORDS.items()}
+    changes = {name: ids if ids.dtype != torch.int64 else ids.int() for name, ids in changes.items()}
+    save_file(whole | changes, tmp_path / "shortlist.safetensors")
+    assert "vocabulary" in shortlist_refusal(tmp_path)
+
+
+@pytest.mark.parametrize(
+    "change", [lambda w: w.pop("common"), lambda w: w.update({"a\nb": w["common"].clone()}), lambda w: w.clear()]
+)
+def test_a_shortlist_of_other_parts_is_refused(tmp_path: Path, change: Callable):
+    parts = {name: ids.int() for name, ids in WORDS.items()}
+    change(parts)
+    save_file(parts, tmp_path / "shortlist.safetensors")
+    assert "damaged" in shortlist_refusal(tmp_path)
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        lambda whole: whole[:-7],
+        lambda whole: whole[:40],
+        lambda whole: whole[:3],
+        lambda _: b"",
+        lambda _: bytes(range(256)) * 40,
+    ],
+    ids=["cut at the end", "cut in the header", "cut in the size", "empty", "other bytes"],
+)
+def test_a_damaged_shortlist_is_named(tmp_path: Path, damage: Callable[[bytes], bytes]):
+    save_shortlist(tmp_path, Shortlist(**WORDS))
+    path = tmp_path / "shortlist.safetensors"
+    path.write_bytes(damage(path.read_bytes()))
+    assert "damaged" in shortlist_refusal(tmp_path)
+
+
+def test_a_directory_in_place_of_a_shortlist_is_named(tmp_path: Path):
+    (tmp_path / "shortlist.safetensors").mkdir()
+    assert "damaged" in shortlist_refusal(tmp_path)
+
+
 # Pickles
 
 
@@ -250,6 +373,12 @@ def test_a_pickle_is_refused_and_never_opened(damaged: Path, tmp_path: Path, nam
     assert not sprung.exists()
     if name not in ("model.safetensors", "config.json", "tokenizer.json"):
         assert name in message and "model.safetensors" in message
+
+
+def test_a_pickle_in_place_of_a_shortlist_is_refused_and_never_opened(tmp_path: Path):
+    (tmp_path / "shortlist.safetensors").write_bytes(pickle.dumps(Trap(tmp_path / "sprung")))
+    assert "damaged" in shortlist_refusal(tmp_path)
+    assert not (tmp_path / "sprung").exists()
 
 
 def test_a_pickle_beside_the_weights_is_ignored(damaged: Path, tmp_path: Path):

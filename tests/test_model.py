@@ -35,6 +35,13 @@ def random_batch(lengths: list[int]) -> Tensor:
     return nn.utils.rnn.pad_sequence([random_ids(length) for length in lengths], batch_first=True)
 
 
+def drawn(module: nn.Module) -> nn.Module:
+    """The part with random parameters: parts leave theirs to `build_model`, which makes whole models."""
+    for parameter in module.parameters():
+        nn.init.normal_(parameter)
+    return module
+
+
 @pytest.fixture(autouse=True)
 def seed() -> None:
     torch.manual_seed(0)
@@ -57,7 +64,7 @@ def test_attention_rows_are_softmax_weights_that_sum_to_one():
 
 
 def test_attention_averages_values_with_the_weights_and_not_with_the_scores():
-    attention = MultiHeadAttention(8, 2, dropout=0.0)
+    attention = drawn(MultiHeadAttention(8, 2, dropout=0.0))
     x, source = torch.randn(2, 3, 8), torch.randn(2, 4, 8)
     heads = []
     for head in (slice(0, 4), slice(4, 8)):
@@ -151,7 +158,7 @@ def test_a_token_changes_the_logits_at_and_after_it_and_never_before(untrained_m
 
 
 def test_feed_forward_is_linear_relu_linear():
-    layer = FeedForward(6, 10, dropout=0.5).eval()
+    layer = drawn(FeedForward(6, 10, dropout=0.5)).eval()
     x = torch.randn(2, 3, 6)
     hidden = (x @ layer.expand.weight.T + layer.expand.bias).clamp(min=0)
     torch.testing.assert_close(layer(x), hidden @ layer.contract.weight.T + layer.contract.bias)
@@ -178,7 +185,7 @@ def test_add_and_norm_normalises_first_and_then_adds():
 
 
 def test_embedding_is_scaled_by_the_root_of_the_width():
-    embedding = TokenEmbedding(VOCAB, 16)
+    embedding = drawn(TokenEmbedding(VOCAB, 16))
     ids = random_ids(2, 3)
     torch.testing.assert_close(embedding(ids), embedding.weight[ids] * 4.0)
 
@@ -215,7 +222,7 @@ def test_every_parameter_learns():
     assert [name for name in idle if not name.endswith("key.bias")] == []
 
 
-def test_a_new_model_has_xavier_matrices_and_zero_biases_from_the_seed():
+def test_a_new_model_has_xavier_matrices_zero_biases_and_normal_embeddings_from_the_seed():
     torch.manual_seed(5)
     first = build_model(ModelConfig.preset("tiny", VOCAB))
     torch.manual_seed(5)
@@ -226,6 +233,7 @@ def test_a_new_model_has_xavier_matrices_and_zero_biases_from_the_seed():
             bound = math.sqrt(6 / sum(module.weight.shape))
             assert 0.9 * bound < module.weight.abs().max() <= bound
             assert (module.bias == 0).all()
+    assert (first.embedding.weight.std() * 32**0.5).item() == pytest.approx(1, abs=0.1)
 
 
 # The whole model
@@ -301,6 +309,91 @@ def test_a_sequence_longer_than_the_table_of_positions_is_refused():
         _, cache = model.step(random_ids(1, 1), cache)
     with pytest.raises(ValueError, match="7 tokens"):
         model.step(random_ids(1, 1), cache)
+
+
+# What it attended to
+
+
+@pytest.fixture
+def lopsided() -> Transformer:
+    """As many encoder blocks, decoder blocks, heads and tokens as nothing else has"""
+    config = ModelConfig(VOCAB, d_model=24, num_heads=3, num_encoder_blocks=4, num_decoder_blocks=2, d_ff=40)
+    return build_model(config).eval().requires_grad_(False)
+
+
+def test_attention_is_a_distribution_for_every_block_head_and_position(lopsided: Transformer):
+    found = lopsided.requires_grad_(True).attend(random_ids(1, 7), random_ids(1, 5))
+    assert found.encoder.shape == (4, 3, 7, 7)
+    assert found.decoder.shape == (2, 3, 5, 5)
+    assert found.cross.shape == (2, 3, 5, 7)
+    for maps in (found.encoder, found.decoder, found.cross):
+        assert (maps >= 0).all()
+        torch.testing.assert_close(maps.sum(-1), torch.ones(maps.shape[:-1]))
+    assert not found.cross.requires_grad
+
+
+def test_no_target_attends_to_a_later_one_and_each_to_all_before_it(lopsided: Transformer):
+    decoder = lopsided.attend(random_ids(1, 7), random_ids(1, 5)).decoder
+    assert torch.equal(decoder > 0, causal_mask(5).expand_as(decoder))
+
+
+def test_attention_is_what_decoding_step_by_step_attends_by(lopsided: Transformer):
+    """The queries that each step makes, with the keys that its cache holds, give the row of that step."""
+    src, tgt = random_ids(1, 7), random_ids(1, 5)
+    found = lopsided.attend(src, tgt)
+    queries: dict[nn.Module, Tensor] = {}
+    for block in lopsided.decoder.blocks:
+        for attention in (block.self_attention, block.cross_attention):
+            attention.query.register_forward_hook(lambda layer, _, query: queries.update({layer: query}))
+    cache = lopsided.start(lopsided.encode(src))
+    for t in range(5):
+        _, cache = lopsided.step(tgt[:, t : t + 1], cache)
+        for number, (block, known) in enumerate(zip(lopsided.decoder.blocks, cache.blocks, strict=True)):
+            own, cross = (
+                attention_weights(queries[attention.query].unflatten(-1, (3, 8)).transpose(1, 2), keys, None)
+                for attention, keys in (
+                    (block.self_attention, known.keys),
+                    (block.cross_attention, known.memory_keys),
+                )
+            )
+            torch.testing.assert_close(found.decoder[number, :, t, : t + 1], own[0, :, 0], atol=1e-6, rtol=1e-5)
+            torch.testing.assert_close(found.cross[number, :, t], cross[0, :, 0], atol=1e-6, rtol=1e-5)
+
+
+def test_attention_of_the_encoder_is_what_encoding_attends_by(lopsided: Transformer):
+    src, seen = random_ids(1, 7), []
+    found = lopsided.attend(src, random_ids(1, 2))
+    for block in lopsided.encoder.blocks:
+        block.self_attention.register_forward_pre_hook(lambda attention, inputs: seen.append((attention, *inputs)))
+    lopsided.encode(src)
+    for maps, (attention, x, source, _) in zip(found.encoder, seen, strict=True):
+        query, key = (
+            layer.unflatten(-1, (3, 8)).transpose(1, 2) for layer in (attention.query(x), attention.key(source))
+        )
+        torch.testing.assert_close(maps, attention_weights(query, key, None)[0], atol=1e-6, rtol=1e-5)
+
+
+def test_rows_are_targets_and_columns_are_what_they_attend_to(lopsided: Transformer):
+    """A model made by hand, in which the target at each place can but attend to the source at the same place"""
+    for name, parameter in lopsided.named_parameters():
+        if name.startswith("embedding") or name.rpartition(".")[0].endswith(("output", "contract")):
+            parameter.zero_()  # nothing is left to attend by but positions, and these are of one feature each
+    lopsided.positions.table.zero_()[:24] = torch.eye(24)
+    for block in lopsided.decoder.blocks:
+        for layer in (block.cross_attention.query, block.cross_attention.key):
+            layer.weight.copy_(torch.eye(8, 24).repeat(3, 1))  # every head sees the first places
+    cross = lopsided.attend(random_ids(1, 7), random_ids(1, 5)).cross
+    assert (cross.diagonal(dim1=-2, dim2=-1) > 0.99).all()
+
+
+def test_attention_changes_with_the_tokens_it_is_of(lopsided: Transformer):
+    src, tgt = random_ids(1, 6), random_ids(1, 5)
+    found = lopsided.attend(src, tgt)
+    other = lopsided.attend(src.flip(1), tgt)
+    assert not torch.allclose(found.encoder, other.encoder) and not torch.allclose(found.cross, other.cross)
+    longer = lopsided.attend(src, torch.cat([tgt, random_ids(1, 1)], 1))
+    torch.testing.assert_close(longer.decoder[:, :, :5, :5], found.decoder)
+    torch.testing.assert_close(longer.cross[:, :, :5], found.cross)
 
 
 # The configuration

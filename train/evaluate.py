@@ -1,10 +1,11 @@
 """Scores of a checkpoint on test sets (last stage but one), measured on what a visitor would read.
 
-    python -m train.evaluate CHECKPOINT TEST.tsv [TEST.tsv ...] [--write]
+    python -m train.evaluate CHECKPOINT TEST.tsv [TEST.tsv ...] [--forms FORM ...] [--write]
 
 A test set has English and Malay in two columns. BLEU, chrF and chrF++ come with their sacreBLEU signatures. Beside them
-stand the loss and the counts of what must not happen: empty output, loops, and English given back as Malay. --write
-puts the figures into the checkpoint's scores.json.
+stand the loss and the counts of what must not happen: empty output, loops, and English given back as Malay. All are of
+the model itself, in float32 and without a shortlist; --forms gives the chrF of the fast forms of malaygpt.engine, from
+which a visitor's translation comes. --write puts the figures into the checkpoint's scores.json.
 """
 
 import argparse
@@ -12,8 +13,8 @@ import json
 import re
 import sys
 from collections import Counter
-from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
 import sacrebleu
@@ -21,6 +22,7 @@ import torch
 
 from malaygpt.checkpoint import CheckpointError, load_checkpoint
 from malaygpt.hub import find_checkpoint
+from malaygpt.linear import FORMS, Form
 from malaygpt.model import Transformer
 from malaygpt.tokenizer import Tokenizer
 from malaygpt.translator import Translator
@@ -52,12 +54,15 @@ class Scores:
     """Translations in which one to four words stand four times running, where the reference has no such thing"""
     copies: int
     """Translations of four words or more of which four in five stand in the English, unlike the reference"""
+    forms: dict[str, float] = field(default_factory=dict)
+    """chrF of other forms of the engine; sentences are decoded as each form is used, by themselves or together"""
 
     @property
     def line(self) -> str:
         metrics = ", ".join(f"{name} {metric['score']:.1f}" for name, metric in self.metrics.items())
         counts = f"{self.empty} empty, {self.loops} loops, {self.copies} copies in {self.sentences}"
-        return f"{metrics}, loss {self.loss:.3f}; {counts}"
+        forms = "".join(f", {form} chrf {chrf:.2f}" for form, chrf in self.forms.items())
+        return f"{metrics}, loss {self.loss:.3f}; {counts}{forms}"
 
 
 def score(translations: list[str], pairs: list[Pair], loss: float) -> Scores:
@@ -95,16 +100,27 @@ def shared(text: str, other: str) -> float:
     return (words & others).total() / max(1, words.total())
 
 
-def evaluate(directory: Path, file: Path) -> tuple[Scores, list[Pair], list[str]]:
-    """Scores of a checkpoint on a TSV test set, its pairs and their translations.
+def evaluate(directory: Path, file: Path, forms: Sequence[Form] = ()) -> tuple[Scores, list[Pair], list[str]]:
+    """Scores of a checkpoint on a TSV test set, its pairs and their translations, which are those of float32.
 
     Raises CheckpointError, OSError, ValueError.
     """
     pairs = read_test_set(file)
+    english = [pair.english for pair in pairs]
     model, tokenizer = load_checkpoint(directory)
     model.to("cuda" if torch.cuda.is_available() else "cpu")
-    translations = list(Translator(model, tokenizer).translate_lines(pair.english for pair in pairs))
-    return score(translations, pairs, mean_loss(model, batches(model, tokenizer, pairs))), pairs, translations
+    translations = list(Translator(model, tokenizer, form="float32").translate_lines(english))
+    scores = score(translations, pairs, mean_loss(model, batches(model, tokenizer, pairs)))
+    return replace(scores, forms={form: _chrf(directory, form, pairs) for form in forms}), pairs, translations
+
+
+def _chrf(directory: Path, form: Form, pairs: list[Pair]) -> float:
+    translator = Translator.load(directory, form=form)
+    if form == "int8":  # is for sentences by themselves
+        translations = [translator.translate(pair.english) for pair in pairs]
+    else:
+        translations = list(translator.translate_lines(pair.english for pair in pairs))
+    return round(METRICS["chrf"].corpus_score(translations, [[pair.malay for pair in pairs]]).score, 2)
 
 
 def batches(model: Transformer, tokenizer: Tokenizer, pairs: list[Pair]) -> Iterator[Batch]:
@@ -128,7 +144,8 @@ def write_scores(directory: Path, results: dict[str, Scores]) -> None:
     path = directory / "scores.json"
     scores = json.loads(path.read_text()) if path.is_file() else {}
     for name, result in results.items():
-        scores[name] = {"command": f"python -m train.evaluate {shown} {name}.tsv", **asdict(result)}
+        forms = f" --forms {' '.join(result.forms)}" if result.forms else ""
+        scores[name] = {"command": f"python -m train.evaluate {shown} {name}.tsv{forms}", **asdict(result)}
     path.write_text(json.dumps(scores, indent=1) + "\n")
 
 
@@ -137,6 +154,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("checkpoint", help="checkpoint directory or Hub repo")
     parser.add_argument("tests", type=Path, nargs="+", metavar="TEST.tsv")
     parser.add_argument("--write", action="store_true", help="put the figures into the checkpoint's scores.json")
+    parser.add_argument("--forms", nargs="*", choices=FORMS, default=[], help="also the chrF of these forms")
     parser.add_argument("--translations", type=Path, help="write English, reference and translation here, as TSV")
     options = parser.parse_args(arguments)
     results = {}
@@ -146,7 +164,7 @@ def main(arguments: list[str] | None = None) -> int:
             raise ValueError(f"--write needs a checkpoint directory, and {options.checkpoint} is a Hub repo.")
         rows = []
         for file in options.tests:
-            results[file.stem], pairs, translations = evaluate(directory, file)
+            results[file.stem], pairs, translations = evaluate(directory, file, options.forms)
             print(f"{file.stem}: {results[file.stem].line}", flush=True)
             rows += [f"{p.english}\t{p.malay}\t{t}\n" for p, t in zip(pairs, translations, strict=True)]
         if options.translations:

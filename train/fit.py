@@ -22,6 +22,7 @@ import numpy as np
 import torch
 from tqdm import tqdm
 
+from malaygpt.checkpoint import SHORTLIST
 from malaygpt.model import PRESETS
 from train.config import FitConfig
 from train.state import checkpoints, clear_partial, write_atomically
@@ -151,7 +152,9 @@ def start(options: argparse.Namespace) -> Trainer:
     if options.resume:
         trainer.resume()
     else:
-        shutil.copyfile(options.packed / CORPUS, options.out / CORPUS)
+        for name in (CORPUS, SHORTLIST):
+            if (options.packed / name).is_file():
+                shutil.copyfile(options.packed / name, options.out / name)
     write_atomically(options.out / CONFIG, config.to_json())
     return trainer
 

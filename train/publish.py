@@ -4,21 +4,24 @@
 
 RUN is a directory of train.fit, whose newest checkpoint is taken, or one checkpoint in it. The bundle holds the
 averaged weights in bfloat16, config, tokenizer, scores.json and README.md, and nothing that training alone needs.
+`--ctranslate2 DIR` and `--transformers DIR` write it for those engines as well; train.export does that alone.
 """
 
 import argparse
 import json
+import shutil
 import sys
 from pathlib import Path
 
 import torch
 
-from malaygpt.checkpoint import CheckpointError, load_checkpoint, save_checkpoint
+from malaygpt.checkpoint import SHORTLIST, CheckpointError, load_checkpoint, save_checkpoint
 from malaygpt.hub import FILES
 from malaygpt.model import Transformer
 from train.config import FitConfig
 from train.corpus import read_test_set
 from train.evaluate import Scores, evaluate, write_scores
+from train.export import add_options, export
 from train.state import Position, checkpoints, read_position
 from train.trainer import CONFIG, CORPUS
 
@@ -38,8 +41,9 @@ def find_run(path: Path) -> tuple[Path, Path]:
     raise FileNotFoundError(f"{path} is not a run of train.fit, nor a checkpoint of one.")
 
 
-def bundle(checkpoint: Path, out: Path) -> Transformer:
-    """Writes config, weights as bfloat16 and tokenizer into `out`, in the place of the bundle that may be there.
+def bundle(run: Path, checkpoint: Path, out: Path) -> Transformer:
+    """Writes config, weights as bfloat16, tokenizer and the run's shortlist, if it has one, into `out`, in the place of
+    the bundle that may be there.
 
     Returns its model. Raises ValueError when `out` holds anything else, which it might be the only copy of.
     """
@@ -51,6 +55,8 @@ def bundle(checkpoint: Path, out: Path) -> Transformer:
     for name in FILES:
         (out / name).unlink(missing_ok=True)
     save_checkpoint(out, model.config, model.state_dict(), tokenizer, torch.bfloat16)
+    if (run / SHORTLIST).is_file():
+        shutil.copyfile(run / SHORTLIST, out / SHORTLIST)
     return model
 
 
@@ -105,21 +111,25 @@ def main(arguments: list[str] | None = None) -> int:
     )
     parser.add_argument("--test", type=Path, nargs="*", default=[], metavar="TEST.tsv", help="test sets to score it on")
     parser.add_argument("--about", type=Path, help="Markdown on the data and its licences, for the card")
+    add_options(parser)
     options = parser.parse_args(arguments)
     try:
         run, checkpoint = find_run(options.run)
         corpus = json.loads((run / CORPUS).read_text())
         check_tests(options.test, corpus)
         about = options.about.read_text(encoding="utf-8") if options.about else NOTHING_SAID
-        model = bundle(checkpoint, options.out)
+        model = bundle(run, checkpoint, options.out)
         scores = {}
         for file in options.test:
-            scores[file.stem], *_ = evaluate(options.out, file)
+            # The first is the one to choose by: what the faster forms lose is measured there.
+            forms = ("int8", "bfloat16") if file == options.test[0] else ()
+            scores[file.stem], *_ = evaluate(options.out, file, forms)
             print(f"{file.stem}: {scores[file.stem].line}", flush=True)
         write_scores(options.out, scores)
         text = card(model, run, read_position(checkpoint), corpus, scores, about)
         (options.out / "README.md").write_text(text, encoding="utf-8")
-    except (CheckpointError, OSError, ValueError) as error:
+        export(options.out, options)  # the bundle's weights, which bfloat16 has rounded
+    except (CheckpointError, ModuleNotFoundError, OSError, ValueError) as error:
         print(f"train.publish: {error}", file=sys.stderr)
         return 2
     return 0

@@ -19,6 +19,7 @@ export ONEDNN_PRIMITIVE_CACHE_CAPACITY=${ONEDNN_PRIMITIVE_CACHE_CAPACITY:-16384}
   python -m train.corpus ${data:+"$data"} --out "$run/corpus" ${tests:+--exclude "${tests[@]}"}
   python -m train.vocabulary "$run/corpus" --out "$run/packed" --size 8192
 }
+[ -f "$run/packed/shortlist.safetensors" ] || python -m train.shortlist "$run/packed"
 resume=()
 if compgen -G "$run/fit/checkpoints/step-*" > /dev/null; then resume=(--resume); fi
 # shellcheck disable=SC2086 # FIT is several words

@@ -10,7 +10,8 @@ import numpy as np
 import sacrebleu
 import torch
 
-from malaygpt.decode import greedy_batch
+from malaygpt.decode import search_batch
+from malaygpt.engine import PlainEngine
 from malaygpt.model import Transformer
 from malaygpt.tokenizer import Tokenizer
 from train.batch import collate
@@ -45,9 +46,9 @@ def validate(
     device_type = model.embedding.weight.device.type
     with torch.autocast(device_type, torch.bfloat16):
         loss = mean_loss(model, (collate(pairs, indices) for indices in plan))
-    hypotheses = greedy_batch(model, [pairs.src(i).tolist() for i in range(len(pairs))])
+    hypotheses = search_batch(PlainEngine(model), [pairs.src(i).tolist() for i in range(len(pairs))])
     model.train(was_training)
-    ours = [tokenizer.decode(hypothesis.ids) for hypothesis in hypotheses]
+    ours = [tokenizer.decode(best.ids) for (best,) in hypotheses]
     references = [tokenizer.decode(pairs.tgt(i)) for i in range(len(pairs))]
     scores = {
         "validation_loss": loss,
