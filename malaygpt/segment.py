@@ -1,8 +1,8 @@
 """A text as sentences to translate and what stands between them, which comes through untouched.
 
 The model reads one sentence at a time, as it was trained. Where sentences end is sentencex's to say (Wikimedia's
-splitter, which loses no character); lines, emoji and other scripts are kept apart here, because the model must not
-touch them.
+splitter, which loses no character); lines, list signs, emoji at the edges of sentences and whole sentences of other
+scripts are kept apart here, because the model must not touch them.
 """
 
 import re
@@ -12,16 +12,19 @@ from dataclasses import dataclass
 
 import sentencex
 
+from malaygpt.guard import EMOJI
+
 _LINE_END = r"\r\n|[\n\r\v\f\x85\u2028\u2029]"
-# Pictographs and shapes with what joins and colours them, and keycaps; a lone joiner or selector is not one. A plain
-# arrow stays in its sentence ("Settings \u2192 Privacy"), where it stands for a word.
-_EMOJI = (
-    "[\U0001f000-\U0001faff\u203c\u2049\u2139\u2300-\u23ff\u24c2\u25a0-\u27bf"
-    "\u2b00-\u2bff\u3030\u303d\u3297\u3299]|[\u2190-\u21ff\u2900-\u297f]\ufe0f|[0-9#*]\ufe0f?\u20e3"
+_SPACE = r"[^\S\n\r\v\f\x85\u2028\u2029]"
+_BULLET = r"[-*+•◦‣·→]"
+_NUMBERING = (
+    r"\d{1,3}(?:\.\d{1,3})*[.)]|\d{1,3}(?:\.\d{1,3})+(?=\s+[A-Z])"  # 1. 2) 2.1. and headings, not "3.5 kg"
+    r"|\((?:\d{1,3}|[A-Za-z]|[ivx]+)\)|(?:[A-Za-z]|[ivx]+)\)|[a-z]\.|(?:[ivx]{2,}|[IVX]{2,})\."  # (a) iv) a. IV.
 )
-_JOINED = "[\ufe0e\ufe0f\u200d\u20e3\U000e0020-\U000e007f]"
-_BULLET = r"(?:(?<=[\n\r\v\f\x85\u2028\u2029])|\A)[^\S\n\r\v\f\x85\u2028\u2029]*[-*•◦‣·→](?=\s)"
-_FIXED = re.compile(rf"({_LINE_END}|{_BULLET}|(?:{_EMOJI})(?:{_EMOJI}|{_JOINED})*)")
+# A sign that opens a list's item: at the start of a line, and with something after it.
+_SIGN = rf"(?:(?<=[\n\r\v\f\x85\u2028\u2029])|\A){_SPACE}*(?:{_BULLET}|{_NUMBERING})(?={_SPACE}+\S)"
+_FIXED = re.compile(rf"({_LINE_END}|{_SIGN})")
+_MARGIN = re.compile(rf"(?:\s|{EMOJI}|[\ufe0e\ufe0f])+")  # a selector by itself: sentencex cuts after "\u203c"
 # Tags belong to a flag; elsewhere they are invisible.
 _STRAY_TAGS = re.compile("(?<![\U0001f3f4\U000e0020-\U000e007f])[\U000e0020-\U000e007f]+")
 _KEPT = {*"\t\n\r\v\f\x85", "\u200c", "\u200d"}
@@ -47,7 +50,10 @@ def _is_visible(character: str) -> bool:
 
 
 def segment(text: str) -> list[Segment]:
-    """Sentences, and between them line ends, spaces, emoji and whatever has no Latin letters."""
+    """Sentences, and between them line ends, list signs, spaces, emoji and whatever has no Latin letters.
+
+    An emoji within a sentence is part of it.
+    """
     segments: list[Segment] = []
     for number, part in enumerate(_FIXED.split(text)):
         if number % 2:  # what the pattern caught
@@ -59,13 +65,11 @@ def segment(text: str) -> list[Segment]:
 
 
 def _without_margins(sentence: str) -> Iterator[Segment]:
-    body = sentence.strip()
-    start = len(sentence) - len(sentence.lstrip())
-    for text, is_sentence in (
-        (sentence[:start], False),
-        (body, is_latin(body)),
-        (sentence[start + len(body) :], False),
-    ):
+    runs = [match.span() for match in _MARGIN.finditer(sentence)]
+    start = runs[0][1] if runs and runs[0][0] == 0 else 0
+    stop = runs[-1][0] if runs and runs[-1][1] == len(sentence) and start < len(sentence) else len(sentence)
+    body = sentence[start:stop]
+    for text, is_sentence in ((sentence[:start], False), (body, is_latin(body)), (sentence[stop:], False)):
         if text:
             yield Segment(text, is_sentence)
 
@@ -86,3 +90,9 @@ def split_to_fit(text: str, fits: Callable[[str], bool]) -> list[str]:
     spaces = [place for place in (before, after) if place > 0]
     cut = min(spaces, key=lambda place: abs(place - middle)) + 1 if spaces else middle
     return split_to_fit(text[:cut], fits) + split_to_fit(text[cut:], fits)
+
+
+def cut_before_last(text: str) -> int:
+    """Where a text is to be cut when more may follow: before its last sentence, else its last word, else at its end."""
+    cut = len(text) - len(segment(text)[-1].text)
+    return cut or text.rfind(" ", 0, -1) + 1 or len(text)

@@ -3,29 +3,36 @@
 A Translator is made once and shared by everyone: it holds the model and the tokenizer and nothing about any request.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable, Iterator
 from dataclasses import dataclass
 from functools import lru_cache
-from itertools import islice
 from pathlib import Path
 from threading import Lock
 
 import torch
 
-from malaygpt.checkpoint import load_checkpoint
-from malaygpt.decode import greedy, greedy_batch
+from malaygpt.attempts import Attempts, Request
+from malaygpt.checkpoint import load_checkpoint, load_shortlist
+from malaygpt.decode import Hypothesis, SearchOptions, search, search_batch
+from malaygpt.engine import Engines, Shortlist
+from malaygpt.guard import REPLACEMENT, restore_start, split_around
 from malaygpt.hub import find_checkpoint
+from malaygpt.linear import Form
 from malaygpt.model import Transformer
 from malaygpt.segment import Segment, segment, split_to_fit, tidy
-from malaygpt.tokenizer import SEP_ID, Tokenizer
+from malaygpt.tokenizer import Tokenizer
 
 MAX_CHARS = 5000
 """Longest text that a visitor may send, in characters."""
 MAX_SOURCE_TOKENS = 120
 """Longest sentence given to the model whole; train.vocabulary keeps few that are longer."""
 LINES_AT_ONCE = 256
-"""Lines of a file held in memory together."""
-REPLACEMENT = "\ufffd"
+"""Most lines translated together"""
+CHARS_AT_ONCE = 100_000
+"""Once lines have so many characters, no more are added to those translated together."""
+NUM_BEAMS = 4
+NO_REPEAT_NGRAM = 4
+"""Shortest run of tokens that is not said twice when a sentence that looped is decoded again"""
 _loading = Lock()
 
 
@@ -47,18 +54,40 @@ class Update:
 class Translator:
     """Translates with one model; safe to call from many threads."""
 
-    def __init__(self, model: Transformer, tokenizer: Tokenizer) -> None:
+    def __init__(
+        self,
+        model: Transformer,
+        tokenizer: Tokenizer,
+        shortlist: Shortlist | None = None,
+        form: Form | None = None,
+        guarded: bool = True,
+    ) -> None:
+        """`form` is the arithmetic; without one, the fastest for this machine.
+
+        `guarded`: links, numbers, names and the like come out as they went in, and loops end (guard.py).
+        """
         self._model = model
+        self._engines = Engines(model, shortlist, form)
         self._tokenizer = tokenizer
+        self._guarded = guarded
 
     @classmethod
-    def load(cls, source: str | Path | None = None, device: str | None = None) -> "Translator":
+    def load(
+        cls,
+        source: str | Path | None = None,
+        device: str | None = None,
+        form: Form | None = None,
+        guarded: bool = True,
+    ) -> "Translator":
         """From a checkpoint directory, a Hub repo ("user/name" or "user/name@revision"), or the embedded checkpoint.
 
         Runs on a GPU when there is one, unless a device is named. Raises CheckpointError.
         """
-        model, tokenizer = load_checkpoint(find_checkpoint(source))
-        return cls(model.to(device or ("cuda" if torch.cuda.is_available() else "cpu")), tokenizer)
+        directory = find_checkpoint(source)
+        model, tokenizer = load_checkpoint(directory, dtype=None)
+        shortlist = load_shortlist(directory, model.config.vocab_size)
+        model.to(device or ("cuda" if torch.cuda.is_available() else "cpu"))
+        return cls(model, tokenizer, shortlist, form, guarded)
 
     @property
     def num_parameters(self) -> int:
@@ -85,39 +114,102 @@ class Translator:
             raise InputError("Type some English to translate.")
 
     def translate(self, text: str) -> str:
-        """The Malay of a text of any length, its line ends and spacing kept."""
-        return next(self.translate_lines([text]))
+        """The Malay of a text of any length, its line ends and spacing kept: the last that `stream` yields."""
+        return self._translate([text], together=False)[0]
+
+    def translate_lines(self, lines: Iterable[str]) -> Iterator[str]:
+        """The Malay of each line, in order; lines are read and decoded some hundreds at a time."""
+        for window in windows(lines):
+            yield from self.translate_together(window)
+
+    def translate_together(self, texts: list[str]) -> list[str]:
+        """The Malay of each text; sentences of like length are decoded together, whichever text they belong to."""
+        return self._translate(texts, together=True)
+
+    def _translate(self, texts: list[str], together: bool) -> list[str]:
+        parts = [self._parts(text) for text in texts]
+        attempts = [self._begin(part.text) for text in parts for part in text if part.is_sentence]
+        malay = iter([self._outcome(attempt, together) for attempt in self._settle(attempts, together)])
+        return ["".join(next(malay) if part.is_sentence else part.text for part in text) for text in parts]
 
     def stream(self, text: str) -> Iterator[Update]:
         """The Malay as it is decoded: an update for every token and one when all is done.
 
-        Nothing is computed ahead: closing the iterator stops the work.
+        What is shown of a sentence is the likeliest beam, which may give way to another until the sentence is done, and
+        be put right once faults are found in it. Nothing is computed ahead: closing the iterator stops the work.
         """
         done, num_tokens = "", 0
         for part in self._parts(text):
             if not part.is_sentence:
                 done += part.text
                 continue
-            ids: list[int] = []
-            for step in greedy(self._model, [self._tokenizer.encode(part.text)]):
-                token = int(step.ids)
+            sentence = _Returning(self._stream_sentence(part.text))
+            for shown in sentence:
                 num_tokens += 1
-                if token != SEP_ID:
-                    ids.append(token)
-                    # A token may end within a character, whose other bytes are still to come.
-                    yield Update(done + self._text(ids).rstrip(REPLACEMENT), num_tokens, False)
-            done += self._text(ids)
+                yield Update(done + shown, num_tokens, False)
+            done += sentence.value
         yield Update(done, num_tokens, True)
 
-    def translate_lines(self, lines: Iterable[str]) -> Iterator[str]:
-        """The Malay of each line, in order; lines are read and decoded some hundreds at a time."""
-        lines = iter(lines)
-        while chunk := list(islice(lines, LINES_AT_ONCE)):
-            parts = [self._parts(line) for line in chunk]
-            sentences = [part.text for line in parts for part in line if part.is_sentence]
-            hypotheses = iter(greedy_batch(self._model, self._tokenizer.encode_batch(sentences)))
-            for line in parts:
-                yield "".join(self._text(next(hypotheses).ids) if part.is_sentence else part.text for part in line)
+    def _stream_sentence(self, sentence: str) -> Generator[str, None, str]:
+        """Yields what can be shown after each token; returns the translation. Further attempts show nothing."""
+        attempt, shown = self._begin(sentence), ""
+        while attempt.request is not None:
+            steps = _Returning(
+                search(
+                    self._engines.alone,
+                    [self._tokenizer.encode(attempt.request.text)],
+                    _options(attempt.request),
+                    [self._tokenizer.encode(attempt.request.prefix)],
+                )
+            )
+            for step in steps:
+                if step.rows and attempt.number == 1:
+                    likeliest = max(step.rows[0], key=lambda row: row.log_prob)
+                    malay = self._text(token.id for token in likeliest.tokens())
+                    # A token may end within a character, whose other bytes are still to come.
+                    shown = restore_start(attempt.protected, malay.rstrip(REPLACEMENT))
+                yield shown
+            attempt = attempt.after(self._texts(steps.value[0]), self._num_pieces)
+        return self._outcome(attempt, together=False)
+
+    def _begin(self, sentence: str) -> Attempts:
+        return Attempts.begin(sentence) if self._guarded else Attempts.begin_unguarded(sentence)
+
+    def _settle(self, attempts: list[Attempts], together: bool) -> list[Attempts]:
+        """Decodes what the attempts ask for until none asks for more: at first all together, then those with faults."""
+        attempts = list(attempts)
+        while waiting := [i for i, attempt in enumerate(attempts) if attempt.request is not None]:
+            decoded = self._decode([attempts[i].request for i in waiting], together)
+            for i, hypotheses in zip(waiting, decoded, strict=True):
+                attempts[i] = attempts[i].after(hypotheses, self._num_pieces)
+        return attempts
+
+    def _outcome(self, attempt: Attempts, together: bool) -> str:
+        """The Malay of a settled sentence; when none has all that was hidden, what stands around it is translated."""
+        if attempt.best is not None:
+            return attempt.best
+        stretches = split_around(attempt.sentence)
+        attempts = [Attempts.begin_unprotected(text) for text, has_words in stretches if has_words]
+        settled = iter(self._settle(attempts, together))
+        return "".join(next(settled).best if has_words else text for text, has_words in stretches)
+
+    def _decode(self, requests: list[Request], together: bool) -> list[list[str]]:
+        """The hypotheses of each request, best first; those of one kind are decoded together, or else one by one."""
+        engine, at_once = (self._engines.together, None) if together else (self._engines.alone, 1)
+        hypotheses: list[list[str]] = [[]] * len(requests)
+        for options in dict.fromkeys(map(_options, requests)):
+            chosen = [i for i, request in enumerate(requests) if _options(request) == options]
+            sources = self._tokenizer.encode_batch([requests[i].text for i in chosen])
+            prefixes = self._tokenizer.encode_batch([requests[i].prefix for i in chosen])
+            for i, found in zip(chosen, search_batch(engine, sources, options, prefixes, at_once), strict=True):
+                hypotheses[i] = self._texts(found)
+        return hypotheses
+
+    def _texts(self, hypotheses: list[Hypothesis]) -> list[str]:
+        return [self._text(hypothesis.ids) for hypothesis in hypotheses]
+
+    def _num_pieces(self, word: str) -> int:
+        return len(self._tokenizer.encode(word))
 
     def _text(self, ids: Iterable[int]) -> str:
         """One line, whatever the model says: line ends are the visitor's alone."""
@@ -129,15 +221,46 @@ class Translator:
             raise TypeError(f"A text to translate is a str, not {type(text).__name__}.")
         parts = []
         for part in segment(tidy(text)):
-            if not part.is_sentence or self._fits(part.text):
+            if part.is_sentence and not self._fits(part.text):
+                parts += [piece for cut in split_to_fit(part.text, self._fits) for piece in segment(cut)]
+            else:
                 parts.append(part)
-                continue
-            for piece in split_to_fit(part.text, self._fits):
-                parts += segment(piece)
-        return parts
+        return [Segment(part.text, part.is_sentence and self._begin(part.text).protected.has_words) for part in parts]
 
     def _fits(self, sentence: str) -> bool:
-        return len(self._tokenizer.encode(sentence)) <= min(MAX_SOURCE_TOKENS, self._model.config.max_length - 1)
+        ids = self._tokenizer.encode(self._begin(sentence).protected.text)
+        return len(ids) <= min(MAX_SOURCE_TOKENS, self._model.config.max_length - 1)
+
+
+def windows(lines: Iterable[str]) -> Iterator[list[str]]:
+    """Lines in turn, as many at a time as are translated together."""
+    window, num_chars = [], 0
+    for line in lines:
+        window.append(line)
+        num_chars += len(line)
+        if len(window) == LINES_AT_ONCE or num_chars >= CHARS_AT_ONCE:
+            yield window
+            window, num_chars = [], 0
+    if window:
+        yield window
+
+
+def _options(request: Request) -> SearchOptions:
+    return SearchOptions(
+        num_beams=max(NUM_BEAMS, request.num_hypotheses),
+        num_hypotheses=request.num_hypotheses,
+        no_repeat_ngram=0 if request.may_repeat else NO_REPEAT_NGRAM,
+    )
+
+
+class _Returning:
+    """Iterates over a generator and keeps what it returns, as `value`."""
+
+    def __init__(self, generator: Generator) -> None:
+        self._generator = generator
+
+    def __iter__(self) -> Iterator:
+        self.value = yield from self._generator
 
 
 @lru_cache(maxsize=1)

@@ -4,11 +4,14 @@ import io
 import os
 import subprocess
 import sys
+import termios
+import time
 from pathlib import Path
 
 import pytest
 
 from malaygpt.__main__ import main
+from malaygpt.translator import Translator
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -156,6 +159,20 @@ def test_a_file_is_not_written_over_while_it_is_read(run, tmp_path: Path, alias:
     assert file.read_text() == "Thank you.\n"
 
 
+def test_an_unfinished_translation_of_another_text_is_refused(run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    file, out = tmp_path / "in.txt", tmp_path / "out.txt"
+    file.write_text("Thank you.\n" * 1_000)
+
+    def stop(*arguments: object) -> None:
+        raise OSError("The disk is full")
+
+    with monkeypatch.context() as patch:
+        patch.setattr("malaygpt.files.os.fsync", stop)
+        assert_refused(run("--file", file, "--out", out), "The disk is full")
+    (tmp_path / "out.txt.partial.json").write_text('{"source": "1", "model": "1"}')
+    assert_refused(run("--file", file, "--out", out), "another text", "delete", "out.txt.partial", "begin again")
+
+
 # As users run it
 
 
@@ -179,3 +196,39 @@ def test_a_reader_that_leaves_early_is_no_error(checkpoint: Path, tmp_path: Path
         assert process.stdout.readline() == b"Terima kasih.\n"
         process.stdout.close()
         assert process.stderr.read() == b""
+
+
+def test_a_killed_run_goes_on_when_it_is_called_again(checkpoint: Path, translator: Translator, tmp_path: Path):
+    file, out, partial = (tmp_path / name for name in ("in.txt", "out.txt", "out.txt.partial"))
+    lines = [f"My house has {number} doors.\r\n" for number in range(600)]
+    file.write_text("".join(lines), newline="")
+    with subprocess.Popen(
+        [sys.executable, "-m", "malaygpt", "--checkpoint", checkpoint, "--file", file, "--out", out],
+        cwd=ROOT,
+        env=os.environ | {"OMP_NUM_THREADS": "1"},
+    ) as process:
+        while process.poll() is None and not (partial.exists() and partial.stat().st_size):
+            time.sleep(0.01)
+        process.kill()
+    assert process.returncode == -9 and not out.exists()
+    assert command(checkpoint, "--file", str(file), "--out", str(out)) == (0, b"", b"")
+    assert out.read_bytes().decode() == "".join(translator.translate_lines(lines))
+    assert {path.name for path in tmp_path.iterdir()} == {"in.txt", "out.txt"}
+
+
+def test_on_a_terminal_there_is_a_progress_bar(checkpoint: Path, tmp_path: Path):
+    file, out = tmp_path / "in.txt", tmp_path / "out.txt"
+    file.write_text("Thank you.\n")
+    reader, terminal = os.openpty()
+    termios.tcsetwinsize(terminal, (24, 80))
+    subprocess.run(
+        [sys.executable, "-m", "malaygpt", "--checkpoint", checkpoint, "--file", file, "--out", out],
+        cwd=ROOT,
+        env=os.environ | {"OMP_NUM_THREADS": "1"},
+        stderr=terminal,
+        timeout=60,
+        check=True,
+    )
+    assert b"100%" in os.read(reader, 10_000)
+    os.close(terminal)
+    os.close(reader)

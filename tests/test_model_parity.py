@@ -4,7 +4,8 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from malaygpt.decode import greedy_batch
+from malaygpt.decode import SearchOptions, search_batch
+from malaygpt.engine import FlatEngine
 from malaygpt.model import LayerNorm, ModelConfig, MultiHeadAttention, Transformer, causal_mask
 from malaygpt.tokenizer import CLS_ID, PAD_ID, SEP_ID, UNK_ID
 
@@ -198,15 +199,36 @@ def test_logits_equal_hugging_face(untrained_model: Transformer, src: Tensor, tg
     torch.testing.assert_close(ours[real], theirs[real], **TOLERANCE)
 
 
+def by_hugging_face(theirs: nn.Module, source: list[int], num_beams: int) -> list[list[int]]:
+    """Target ids of the best, best first; those that ended have [SEP] at the end"""
+    rows = theirs.generate(
+        torch.tensor([[*source, SEP_ID]]),
+        num_beams=num_beams,
+        num_return_sequences=num_beams,
+        length_penalty=0.0,
+        early_stopping="never",
+        do_sample=False,
+        max_new_tokens=2 * len(source) + 16,
+        suppress_tokens=[PAD_ID, UNK_ID, CLS_ID],
+    ).tolist()
+    return [row[1 : row.index(SEP_ID) + 1] if SEP_ID in row else row[1:] for row in rows]
+
+
+SOURCES = [[5, 9, 30, 31], [70, 8], list(range(40, 60)), [150, 33, 200, 33, 7, 120], [280]]
+
+
 def test_greedy_decoding_equals_hugging_face(model: Transformer):
-    sources = [[5, 9, 30, 31], [70, 8], list(range(40, 60)), [150, 33, 200, 33, 7, 120], [280]]
     theirs = m2m100(model)
-    for source, hypothesis in zip(sources, greedy_batch(model, sources), strict=True):
-        ids = theirs.generate(
-            torch.tensor([[*source, SEP_ID]]),
-            num_beams=1,
-            do_sample=False,
-            max_new_tokens=2 * len(source) + 16,
-            suppress_tokens=[PAD_ID, UNK_ID, CLS_ID],
-        )[0].tolist()
-        assert ids == [CLS_ID, *hypothesis.ids, *[SEP_ID] * hypothesis.complete]
+    for source, (found,) in zip(SOURCES, search_batch(FlatEngine(model, "float32"), SOURCES), strict=True):
+        assert [[token.id for token in found.tokens]] == by_hugging_face(theirs, source, 1)
+
+
+def test_beams_equal_hugging_faces(model: Transformer):
+    """Without a length penalty, as theirs is another; of those that ended, as theirs ranks them with those cut off."""
+    theirs, num_ended = m2m100(model), 0
+    options = SearchOptions(num_beams=4, num_hypotheses=4, length_penalty=0.0)
+    for source, found in zip(SOURCES, search_batch(FlatEngine(model, "float32"), SOURCES, options), strict=True):
+        ended = [ids for ids in by_hugging_face(theirs, source, 4) if ids[-1] == SEP_ID]
+        assert [[token.id for token in each.tokens] for each in found][: len(ended)] == ended
+        num_ended += len(ended)
+    assert num_ended > len(SOURCES)

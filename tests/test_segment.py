@@ -1,13 +1,12 @@
 """Nothing of a text is lost between its segments, and sentences hold only what the model should see."""
 
-import string
 import unicodedata
 
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from malaygpt.segment import is_latin, segment, split_to_fit, tidy
+from malaygpt.segment import cut_before_last, is_latin, segment, split_to_fit, tidy
 
 # Every code point, surrogates too, and more often than by chance what splitters and strippers stumble on.
 AWKWARD_CHARACTERS = (
@@ -89,10 +88,26 @@ def test_line_ends_are_segments_of_their_own(end: str):
     ],
     ids=ascii,
 )
-def test_emoji_stay_whole_and_out_of_sentences(emoji: str):
-    for text in (f"Good {emoji} morning", f"{emoji} Good morning", f"Good morning{emoji}", emoji):
-        assert not any(set(emoji) & set(sentence) - {*string.printable} for sentence in sentences(text)), text
-        assert any(emoji in part.text for part in segment(tidy(text)) if not part.is_sentence), text
+def test_emoji_stay_whole_and_out_of_sentences_at_their_edges(emoji: str):
+    for text in (f"{emoji} Good morning", f"Good morning{emoji}", f"Good morning {emoji}\n", emoji):
+        assert sentences(text) in (["Good morning"], []), text
+        assert emoji in "".join(part.text for part in segment(tidy(text)) if not part.is_sentence), text
+    if emoji != "‼️":  # which ends a sentence
+        assert sentences(f"Good {emoji} morning") == [f"Good {emoji} morning"]
+
+
+@pytest.mark.parametrize(
+    "sign", ["1.", "12)", "(3)", "2.1", "2.1.", "(a)", "b)", "c.", "iv)", "(ii)", "iii.", "IV.", "-", "*", "+", "•"]
+)
+def test_a_sign_that_opens_an_item_stays_out_of_its_sentence(sign: str):
+    assert sentences(f"{sign} Buy two eggs.\n  {sign}  Buy some fish.") == ["Buy two eggs.", "Buy some fish."]
+
+
+@pytest.mark.parametrize(
+    "text", ["3.5 kg of rice is enough", "12 apples fell", "A. Rahman said so", "mix.it all", "I am here", "-5 is cold"]
+)
+def test_what_merely_resembles_such_a_sign_is_part_of_its_sentence(text: str):
+    assert sentences(text) == [text]
 
 
 @pytest.mark.parametrize("bullet", ["•", "◦", "▪", "‣", "-", "*", "·", "●", "○", "■", "→", "✓", "1."])
@@ -114,6 +129,23 @@ def test_other_scripts_stay_out_of_the_sentences_beside_them():
 @pytest.mark.parametrize("text", ["Hello", "x", "Café déjà", "Please say 你好 to her", "I have 1,000,000 of them"])
 def test_english_is_latin(text: str):
     assert is_latin(text)
+
+
+# Texts too long for memory
+
+
+def test_a_text_is_cut_before_its_last_sentence():
+    assert cut_before_last("One is here. Two is there. Three") == len("One is here. Two is there. ")
+
+
+def test_a_single_sentence_is_cut_before_its_last_word_and_a_single_word_at_its_end():
+    assert cut_before_last("one two three") == len("one two ")
+    assert cut_before_last("one") == 3
+
+
+@given(texts.map(tidy).filter(bool))
+def test_a_cut_leaves_something_before_it(text: str):
+    assert 0 < cut_before_last(text) <= len(text)
 
 
 # Sentences too long for the model

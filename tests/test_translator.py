@@ -2,16 +2,17 @@
 
 import itertools
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 import torch
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 import malaygpt
+import malaygpt.translator
 from malaygpt import hub
 from malaygpt.model import ModelConfig, Transformer, build_model
 from malaygpt.segment import segment, tidy
@@ -131,46 +132,140 @@ def test_what_is_not_text_is_refused(translator: Translator):
 # Streaming
 
 
-def test_updates_grow_and_only_the_last_is_done(translator: Translator):
-    text = "Thank you. I eat fish.\nMy house has 24 doors. Zzz qqq!"
-    updates = list(translator.stream(text))
-    assert [update.done for update in updates] == [False] * (len(updates) - 1) + [True]
+def test_there_is_an_update_a_token_and_only_the_last_is_done(translator: Translator):
+    text = "Thank you. I eat fish.\nMy house has 24 doors. The cat sleeps."
+    *updates, last = translator.stream(text)
+    assert [update.num_tokens for update in updates] == list(range(1, last.num_tokens + 1))
     assert len(updates) > 20
-    for earlier, later in itertools.pairwise(updates):
-        assert later.text.startswith(earlier.text)
-        assert later.num_tokens >= earlier.num_tokens
-    assert updates[-1].text == translator.translate(text)
+    assert last.done and not any(update.done for update in updates)
+    assert last.text == translator.translate(text)
 
 
-def test_updates_grow_even_when_tokens_end_within_characters():
+def test_what_is_done_stays_as_it_is(translator: Translator, pairs: dict[str, str]):
+    """The sentence being decoded may change: the likeliest of several hypotheses is shown."""
+    shown = [update.text for update in translator.stream("\n".join(pairs))]
+    for text in shown:
+        *done, _ = text.split("\n")
+        assert done == list(pairs.values())[: len(done)]
+    assert {text.count("\n") for text in shown} == set(range(len(pairs)))
+
+
+def test_no_update_ends_within_a_character():
     """Every token of this vocabulary is one byte, and the model says them at random."""
     bytes_only = Tokenizer.train(["é"], vocab_size=4 + 256)
-    translator = Translator(build_model(ModelConfig.preset("tiny", bytes_only.vocab_size)).eval(), bytes_only)
+    model = build_model(ModelConfig.preset("tiny", bytes_only.vocab_size)).eval()
+    translator = Translator(model, bytes_only, guarded=False)
     text = "Say. Something. Odd. Or not. " * 3
-    updates = list(translator.stream(text))
+    *updates, last = translator.stream(text)
     assert any("\ufffd" in update.text for update in updates)
-    for earlier, later in itertools.pairwise(updates):
-        assert later.text.startswith(earlier.text)
-    assert updates[-1].text == translator.translate(text)
+    assert not any(update.text.endswith("\ufffd") for update in updates)
+    assert last.text == translator.translate(text)
 
 
 def test_nothing_is_decoded_before_it_is_asked_for_nor_after_the_stream_is_closed(
-    translator: Translator, model: Transformer, monkeypatch: pytest.MonkeyPatch
+    translator: Translator, monkeypatch: pytest.MonkeyPatch
 ):
-    calls = []
-    step = model.step
-    monkeypatch.setattr(model, "step", lambda *arguments: (calls.append(1), step(*arguments))[1])
+    num_steps = 0
+    search = malaygpt.translator.search
+
+    def counted(*arguments):
+        nonlocal num_steps
+        for step in search(*arguments):
+            num_steps += 1
+            yield step
+
+    monkeypatch.setattr(malaygpt.translator, "search", counted)
     stream = translator.stream("He eats rice and fish, not meat. " * 20)
-    assert calls == []
+    assert num_steps == 0
     for _ in range(3):
         next(stream)
     stream.close()
-    assert len(calls) == 3
+    assert num_steps == 3
     assert list(stream) == []
 
 
 def test_a_stream_of_nothing_is_one_update(translator: Translator):
     assert list(translator.stream(" \n")) == [Update(" \n", 0, True)]
+
+
+# What comes out as it went in
+
+HIDDEN = "See https://example.com/a?b=1 or write to me@example.com about 寿司 👍🏽 today."
+
+
+@pytest.fixture
+def echo(monkeypatch: pytest.MonkeyPatch) -> Translator:
+    """A translator whose model says what it reads; token ids are characters"""
+    return scripted(monkeypatch, lambda text: [text])
+
+
+def scripted(monkeypatch: pytest.MonkeyPatch, answer: Callable[[str], list[str]]) -> Translator:
+    """A translator whose model answers a text with these hypotheses"""
+    config = ModelConfig.preset("tiny", 260)
+    translator = Translator(build_model(config).eval(), Tokenizer.train(["é"], vocab_size=260))
+    monkeypatch.setattr(
+        translator,
+        "_decode",
+        lambda requests, *_: [answer(request.text)[: request.num_hypotheses] for request in requests],
+    )
+    monkeypatch.setattr(translator, "_fits", lambda sentence: True)
+    return translator
+
+
+@settings(max_examples=200, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(text=mixtures | st.text(max_size=60))
+@example(text="• It cost €5😍so (see example.com).\r\n\r\n  iv) «你好»  {1} %1$s [1]\x0c1. Go!\u2028 \n")
+def test_a_model_that_says_what_it_reads_gives_the_text_back(echo: Translator, text: str):
+    assert echo.translate(text) == tidy(text)
+
+
+def test_what_is_hidden_comes_out_even_of_a_model_that_says_nothing_of_it(monkeypatch: pytest.MonkeyPatch):
+    translator = scripted(monkeypatch, lambda text: ["x"])
+    assert translator.translate(HIDDEN) == "x https://example.com/a?b=1 x me@example.com x 寿司 👍🏽 x"
+
+
+def test_what_is_hidden_comes_out_of_a_real_model_too(translator: Translator):
+    for malay in (translator.translate(HIDDEN), text_of(translator.stream(HIDDEN))):
+        for span in ("https://example.com/a?b=1", "me@example.com", "寿司", "👍🏽"):
+            assert malay.count(span) == 1
+
+
+def test_the_next_hypothesis_is_taken_when_the_best_has_lost_something(monkeypatch: pytest.MonkeyPatch):
+    translator = scripted(monkeypatch, lambda text: ["tiada", text.replace("Go to", "Pergi ke")])
+    assert translator.translate("Go to example.com now") == "Pergi ke example.com now"
+
+
+def test_a_number_that_was_lost_is_hidden_from_the_next_attempt(monkeypatch: pytest.MonkeyPatch):
+    translator = scripted(monkeypatch, lambda text: [text.replace("66", "666")])
+    assert translator.translate("Take route 66 to Ipoh") == "Take route 66 to Ipoh"
+
+
+def test_a_loop_is_decoded_again_and_cut_if_it_comes_again(monkeypatch: pytest.MonkeyPatch):
+    translator = scripted(monkeypatch, lambda text: ["Saya suka " + "makan " * 20])
+    assert translator.translate("I like to eat") == "Saya suka makan "
+
+
+def test_only_sentences_with_faults_are_decoded_again(translator: Translator, monkeypatch: pytest.MonkeyPatch):
+    asked = []
+    decode = translator._decode
+    monkeypatch.setattr(
+        Translator, "_decode", lambda self, requests, *rest: (asked.append(len(requests)), decode(requests, *rest))[1]
+    )
+    list(translator.translate_lines(["Thank you.", "My house has 24 doors.", "The fish has 7 cats.", "I eat fish."]))
+    assert asked[0] == 4
+    assert asked[1:] == [1] * (len(asked) - 1) and len(asked) > 1
+
+
+def test_a_stream_never_shows_a_stand_in(translator: Translator):
+    for update in translator.stream(HIDDEN):
+        assert not set(update.text) & set("{}")
+
+
+def test_without_guards_the_model_is_believed(model: Transformer, tokenizer: Tokenizer):
+    alone = Translator(model, tokenizer, guarded=False)
+    assert alone.translate("Thank you.") == "Terima kasih."
+    assert "寿司" not in alone.translate(HIDDEN)
+    assert text_of(alone.stream(HIDDEN)) == alone.translate(HIDDEN)
 
 
 # What a visitor is told

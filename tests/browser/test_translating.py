@@ -29,8 +29,9 @@ def test_malay_grows_while_it_is_decoded(desk: Visit) -> None:
     seen = desk.page.evaluate("window.seen")
     lengths = [len(text) for text in seen]
     assert len(seen) >= 5
-    # A sentence may lose the spaces around it when it is complete.
-    assert all(later > earlier - 3 for earlier, later in pairwise(lengths))
+    # A sentence may give way to a likelier one, which may be shorter, as long as it is not done.
+    assert all(later > earlier - 60 for earlier, later in pairwise(lengths))
+    assert lengths[-1] > 2 * lengths[len(lengths) // 4]
 
 
 def test_panes_stand_still_while_malay_grows(desk: Visit) -> None:
