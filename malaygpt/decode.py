@@ -5,7 +5,7 @@ the cache, and sentences leave the batch as they end. What is known after a step
 show it; whoever stops asking stops the work.
 
 Letters in shapes: b sentences still being decoded, k rows of each (the beams; one otherwise), C columns of logits,
-which are the tokens from [SEP] on (the engine's `step`), n alternatives.
+which the engine's `vocabulary` says the tokens of, m candidates.
 """
 
 import math
@@ -23,6 +23,7 @@ from malaygpt.tokenizer import CLS_ID, PAD_ID, SEP_ID
 
 ROWS_PER_BATCH = 64
 MAX_BEAMS = 32
+LARGEST_SEED = 2**58
 
 
 @dataclass(frozen=True)
@@ -49,7 +50,8 @@ class SearchOptions:
     min_length: int = 0
     """Fewest target tokens before [SEP]"""
     max_length: int | None = None
-    """Most target tokens; None for `length_bound`"""
+    """Most target tokens; None for twice as many as the source has and 16: a model that loops must stop, one that needs
+    room must have it"""
     num_alternatives: int = 0
     """Likeliest tokens that each step tells of, with their probabilities and the entropy; zero for neither"""
 
@@ -68,6 +70,12 @@ class SearchOptions:
                     f"{name} is {value!r}; it must be a whole number, {least} or more"
                     + ("." if most is None else f" and at most {most}.")
                 )
+        for name in ("length_penalty", "top_p", "temperature"):
+            value = getattr(self, name)
+            if not isinstance(value, float | int) and not (name == "temperature" and value is None):
+                raise ValueError(f"{name} is {value!r}; it must be a number.")
+        if self.seed is not None and (type(self.seed) is not int or not 0 <= self.seed < LARGEST_SEED):
+            raise ValueError(f"seed is {self.seed!r}; it must be a whole number from 0 to {LARGEST_SEED - 1}, or None.")
         if self.max_length is not None and (type(self.max_length) is not int or self.max_length < 1):
             raise ValueError(f"max_length is {self.max_length!r}; it must be a positive whole number, or None.")
         if self.max_length is not None and self.min_length > self.max_length:
@@ -148,7 +156,7 @@ class Step:
     """One step of a batch from which finished sentences have left."""
 
     rows: dict[int, tuple[Row, ...]]
-    """For each sentence that goes on, by its place in the batch: its rows, one for each beam, in no order"""
+    """For each sentence that can go on, by its place in the batch: its rows, one for each beam, in no order"""
     ended: tuple[tuple[int, Hypothesis], ...]
     """Hypotheses that ended in this step, each with its sentence"""
 
@@ -167,6 +175,8 @@ def search(
     i * num_hypotheses and the following. Raises ValueError for a source or a prefix that cannot be decoded.
     """
     sentences = going = _sentences(engine, sources, options, prefixes)
+    if not sentences:
+        return []
     state = _encode(engine, sources, [sentence.prefix for sentence in sentences], options)
     vocabulary = engine.vocabulary(state).tolist()  # which token each column of logits stands for
     is_free = not (options.min_length or options.no_repeat_ngram or any(sentence.prefix for sentence in sentences))
@@ -318,8 +328,10 @@ def _sentences(
             raise ValueError("A source without tokens cannot be translated.")
         if len(source) >= engine.max_length:
             raise ValueError(f"A source of {len(source)} tokens is too long; the most is {engine.max_length - 1}.")
-        if len(prefix) >= engine.max_length or not all(token > SEP_ID for token in prefix):
+        if len(prefix) >= engine.max_length or not all(SEP_ID < token < engine.vocab_size for token in prefix):
             raise ValueError(f"A prefix is fewer than {engine.max_length} tokens of text; this one is {list(prefix)}.")
+        if not all(0 <= token < engine.vocab_size for token in source):
+            raise ValueError(f"A source is of tokens below {engine.vocab_size}; this one is {list(source)}.")
         bound = options.max_length or 2 * len(source) + 16
         bound = min(max(bound, len(prefix) + 1), engine.max_length)
         for copy in range(_copies(options)):
@@ -333,7 +345,7 @@ def _draws(count: int, options: SearchOptions, copy: int) -> list[float]:
     if options.seed is None:
         generator.seed()
     else:
-        generator.manual_seed(options.seed + copy)
+        generator.manual_seed(options.seed * MAX_BEAMS + copy)  # no sample has another's of another seed
     return torch.rand(count, generator=generator, dtype=torch.float64).tolist()
 
 
@@ -402,7 +414,8 @@ def _likeliest(log_probs: Tensor, going: list[_Sentence], options: SearchOptions
 def _sample(log_probs: Tensor, going: list[_Sentence], options: SearchOptions) -> list[list[_Candidate]]:
     """(b, 1, C) -> one candidate for each sentence: where a number drawn from 0 to 1 falls among the probabilities"""
     log_probs = log_probs[:, 0]
-    probabilities, columns = (log_probs / options.temperature).softmax(-1).double().sort(descending=True, stable=True)
+    below = log_probs - log_probs.amax(-1, keepdim=True)  # so that the likeliest stays finite at any temperature
+    probabilities, columns = (below / options.temperature).softmax(-1).double().sort(descending=True, stable=True)
     if options.top_k:
         probabilities[:, options.top_k :] = 0
     before = probabilities.cumsum(-1) - probabilities
@@ -418,7 +431,8 @@ def _beams(log_probs: Tensor, going: list[_Sentence], options: SearchOptions) ->
     """(b, k, C) -> twice as many candidates as beams: even if half of them end, the beams are full"""
     num_columns = log_probs.size(2)
     totals = log_probs.new_tensor([[row.log_prob for row in sentence.rows] for sentence in going])
-    places = (log_probs + totals.unsqueeze(-1)).flatten(1).topk(2 * options.num_beams).indices
+    continued = (log_probs + totals.unsqueeze(-1)).flatten(1)
+    places = continued.topk(min(2 * options.num_beams, continued.size(1))).indices
     values = log_probs.flatten(1).gather(1, places)
     return [
         [(*divmod(place, num_columns), value) for place, value in zip(*each, strict=True)]

@@ -12,6 +12,7 @@ follow, `reorder` keeps the rows that go on.
 Letters in shapes: as in model.py, and R rows of a batch, which are B sources times the hypotheses of each; L blocks.
 """
 
+import copy
 import math
 import warnings
 from dataclasses import dataclass
@@ -225,6 +226,7 @@ class Engine(Protocol):
 
     max_length: int
     """Most target tokens"""
+    vocab_size: int
     device: torch.device
 
     def encode(self, src: Tensor, src_mask: Tensor | None = None, prefixes: Tensor | None = None) -> "State | KVCache":
@@ -252,8 +254,9 @@ class PlainEngine:
     """The model itself, unchanged: what the others are compared with, and what serves a model that was altered."""
 
     def __init__(self, model: Transformer) -> None:
-        self.model = model
+        self.model = model if model.embedding.weight.dtype == torch.float32 else copy.deepcopy(model).float()
         self.max_length = model.config.max_length
+        self.vocab_size = model.config.vocab_size
 
     @property
     def device(self) -> torch.device:
@@ -320,6 +323,7 @@ class FlatEngine:
             raise ValueError("The form int8 is for CPUs; choose bfloat16.")
         self.form = form
         self.max_length = model.config.max_length
+        self.vocab_size = model.config.vocab_size
         self.device = model.embedding.weight.device
         self._shortlist = shortlist and shortlist.to(self.device)
         self._dtype = LINEAR[form].dtype

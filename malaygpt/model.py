@@ -10,6 +10,7 @@ V vocabulary.
 Masks are boolean and True means "may attend".
 """
 
+import copy
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -430,8 +431,11 @@ class Transformer(nn.Module):
     def attend(self, src: Tensor, tgt: Tensor) -> Attention:
         """Every attention weight of source ids (1, S) and target ids (1, T), from one pass over the whole of both.
 
-        `tgt` begins with [CLS]; its row t says what was attended to when the token after it was chosen.
+        `tgt` begins with [CLS]; its row t says what was attended to when the token after it was chosen. Weights that
+        are stored shorter are widened to float32 for it.
         """
+        if self.embedding.weight.dtype != torch.float32:
+            return copy.deepcopy(self).float().attend(src, tgt)
         x, encoder = self._embed(src), []
         for block in self.encoder.blocks:
             encoder.append(block.weights(x, None))

@@ -41,6 +41,7 @@ class DrawnEngine:
 
     def __init__(self, vocab_size: int = 24, sharpness: float = 2.0, seed: int = 0, max_length: int = 24) -> None:
         self.max_length = max_length
+        self.vocab_size = vocab_size
         self.logits = sharpness * torch.randn(997, vocab_size, generator=torch.Generator().manual_seed(seed))
         self.logits[:, :SEP_ID] = NEVER
         self.num_rows: list[int] = []
@@ -843,3 +844,40 @@ def test_options_that_cannot_be_are_refused_with_their_value_and_what_to_do(fiel
 def test_options_at_their_limits_are_taken():
     SearchOptions(num_beams=MAX_BEAMS, num_hypotheses=MAX_BEAMS, length_penalty=0, min_length=4, max_length=4)
     SearchOptions(num_hypotheses=MAX_BEAMS, temperature=1e-3, top_k=1, top_p=1)
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [("seed", "a"), ("seed", 1.5), ("seed", -1), ("seed", 2**70), ("length_penalty", "1"), ("top_p", None)],
+)
+def test_an_option_of_a_wrong_kind_is_refused_by_name(field: str, value: object):
+    with pytest.raises(ValueError, match=rf"^{field} is {value!r}; it must be"):
+        SearchOptions(temperature=1.0, **{field: value})
+
+
+def test_a_temperature_near_zero_takes_the_likeliest():
+    engine = DrawnEngine()
+    (sampled,) = search_batch(engine, [[5, 6]], SearchOptions(temperature=1e-45, seed=3))
+    (greedy,) = search_batch(engine, [[5, 6]])
+    assert sampled[0].ids == greedy[0].ids
+
+
+def test_ids_that_the_model_does_not_know_are_refused():
+    engine = DrawnEngine(vocab_size=24)
+    with pytest.raises(ValueError, match="tokens below 24"):
+        search_batch(engine, [[5, 24]])
+    with pytest.raises(ValueError, match="A prefix is"):
+        search_batch(engine, [[5]], prefixes=[[24]])
+
+
+def test_a_search_of_nothing_finds_nothing():
+    steps = search(DrawnEngine(), [])
+    with pytest.raises(StopIteration) as end:
+        next(steps)
+    assert end.value.value == []
+
+
+def test_samples_of_neighbouring_seeds_are_not_each_others():
+    engine, options = DrawnEngine(sharpness=0.5), {"temperature": 1.0, "num_hypotheses": 4}
+    (first,), (second,) = (search_batch(engine, [[5, 6]], SearchOptions(seed=seed, **options)) for seed in (1, 2))
+    assert not {hypothesis.ids for hypothesis in first} & {hypothesis.ids for hypothesis in second}

@@ -1,5 +1,6 @@
 """Each part of the model against its formula, and what must hold for any weights: padding, causality, caching."""
 
+import copy
 import math
 
 import pytest
@@ -440,3 +441,12 @@ def test_a_size_that_is_not_a_positive_whole_number_is_refused(name: str, value:
 def test_a_shape_that_cannot_be_built_is_refused_by_name_and_value(changes: dict, message: str):
     with pytest.raises(ValueError, match=rf"ModelConfig\.{message}"):
         ModelConfig(**{"vocab_size": VOCAB, **changes})
+
+
+def test_attention_of_weights_stored_in_bfloat16_is_that_of_float32(untrained_model: Transformer):
+    short = copy.deepcopy(untrained_model).bfloat16()
+    src, tgt = torch.tensor([[5, 6, 3]]), torch.tensor([[2, 7, 8]])
+    expected = copy.deepcopy(short).float().attend(src, tgt)
+    found = short.attend(src, tgt)
+    assert torch.equal(found.cross, expected.cross) and found.cross.dtype == torch.float32
+    assert short.embedding.weight.dtype == torch.bfloat16
