@@ -9,8 +9,10 @@ which the engine's `vocabulary` says the tokens of, m candidates.
 """
 
 import math
+import warnings
 from collections.abc import Generator, Sequence
 from dataclasses import dataclass
+from operator import itemgetter
 from typing import NamedTuple
 
 import torch
@@ -179,21 +181,26 @@ def search(
         return []
     state = _encode(engine, sources, [sentence.prefix for sentence in sentences], options)
     vocabulary = engine.vocabulary(state).tolist()  # which token each column of logits stands for
-    is_free = not (options.min_length or options.no_repeat_ngram or any(sentence.prefix for sentence in sentences))
-    column_of = {} if is_free else {token: column for column, token in enumerate(vocabulary)}
-    choose = _beams if options.num_beams > 1 else _sample if options.temperature else _likeliest
+    column_of = {token: column for column, token in enumerate(vocabulary)} if _forbids(options, sentences) else {}
+    end = vocabulary.index(SEP_ID)
     ids = torch.full((len(sentences),), CLS_ID, device=engine.device)
     while going:
         logits, state = engine.step(ids, state)
-        log_probs = logits.log_softmax(-1).view(len(going), -1, len(vocabulary))  # (b, k, C)
-        others = _alternatives(log_probs, vocabulary, options.num_alternatives)
-        if not is_free:
+        too_early = going[0].length < options.min_length  # all sentences are as long
+        log_probs, values, columns = _rank(logits, _num_candidates(options), end if too_early and not column_of else -1)
+        told = _alternatives(log_probs, vocabulary, options.num_alternatives, len(going))
+        if column_of:
             _forbid(log_probs, going, column_of, options)
+            values, columns = _best_columns(log_probs, _num_candidates(options))
+        if options.temperature:
+            candidates = _sample(log_probs, going, options)
+        else:
+            candidates = _beams(values.tolist(), columns.tolist(), going, options)
         ended = []
-        for sentence, candidates, told in zip(going, choose(log_probs, going, options), others, strict=True):
-            ended += sentence.extend(candidates, vocabulary, told, options)
+        for sentence, each, others in zip(going, candidates, told, strict=True):
+            ended += sentence.extend(each, vocabulary, others, options)
         yield Step({sentence.place: tuple(sentence.rows) for sentence in going if sentence.rows}, tuple(ended))
-        going, ids, state = _advance(engine, state, going, log_probs.size(1))
+        going, ids, state = _advance(engine, state, going, len(logits) // len(going))
     copies = _copies(options)
     return [_best(sentences[i : i + copies], options) for i in range(0, len(sentences), copies)]
 
@@ -367,35 +374,72 @@ def _padded(rows: Sequence[Sequence[int]], filler: int) -> Tensor:
     return pad_sequence([torch.tensor(row, dtype=torch.long) for row in rows], batch_first=True, padding_value=filler)
 
 
-def _alternatives(log_probs: Tensor, vocabulary: list[int], number: int) -> list[list[_Told]]:
-    """(b, k, C) -> for each row its likeliest tokens, with their log-probabilities, and its entropy"""
+def _best_columns(log_probs: Tensor, number: int) -> tuple[Tensor, Tensor]:
+    """(R, C) -> values and columns, each (R, number), likeliest first"""
+    if number == 1:
+        return log_probs.max(-1, keepdim=True)  # several times as fast as topk and as argmax
+    return log_probs.topk(min(number, log_probs.size(1)))
+
+
+def _rank(logits: Tensor, number: int, forbidden: int) -> tuple[Tensor, Tensor, Tensor]:
+    """Logits (R, C) -> log-probabilities (R, C), and the best of them and their columns, each (R, number).
+
+    The column `forbidden` has none, unless it is negative.
+    """
+    log_probs = logits.log_softmax(-1)
+    if forbidden >= 0:
+        log_probs.select(1, forbidden).fill_(-math.inf)
+    values, columns = _best_columns(log_probs, number)
+    return log_probs, values, columns
+
+
+with warnings.catch_warnings():
+    warnings.simplefilter("ignore", DeprecationWarning)
+    # In one piece: every single operation asks for Python's lock again, which another thread may have taken meanwhile.
+    _rank = torch.jit.script(_rank)
+
+
+def _num_candidates(options: SearchOptions) -> int:
+    """How many columns of a row may be gone on with: twice as many as beams, so that these are full if half end."""
+    return 2 * options.num_beams if options.num_beams > 1 else 1
+
+
+def _forbids(options: SearchOptions, sentences: list[_Sentence]) -> bool:
+    """Whether more than the end may be forbidden, or the end be an alternative nevertheless"""
+    ends_early = options.min_length and options.num_alternatives
+    return bool(options.no_repeat_ngram or ends_early) or any(sentence.prefix for sentence in sentences)
+
+
+def _alternatives(log_probs: Tensor, vocabulary: list[int], number: int, num_sentences: int) -> list[list[_Told]]:
+    """(R, C) -> for each row of each sentence its likeliest tokens, with their log-probabilities, and its entropy"""
+    k = len(log_probs) // num_sentences
     if not number:
-        return [[_NOTHING_TOLD] * log_probs.size(1)] * log_probs.size(0)
-    top = log_probs.topk(min(number, log_probs.size(2)))
+        return [[_NOTHING_TOLD] * k] * num_sentences
+    top = log_probs.topk(min(number, log_probs.size(1)))
     entropies = torch.special.entr(log_probs.exp()).sum(-1)
-    return [
-        [
-            (tuple(zip([vocabulary[column] for column in columns], values, strict=True)), entropy)
-            for columns, values, entropy in zip(*rows, strict=True)
-        ]
-        for rows in zip(top.indices.tolist(), top.values.tolist(), entropies.tolist(), strict=True)
+    told = [
+        (tuple(zip([vocabulary[column] for column in columns], values, strict=True)), entropy)
+        for columns, values, entropy in zip(top.indices.tolist(), top.values.tolist(), entropies.tolist(), strict=True)
     ]
+    return [told[i : i + k] for i in range(0, len(told), k)]
 
 
 def _forbid(log_probs: Tensor, going: list[_Sentence], column_of: dict[int, int], options: SearchOptions) -> None:
-    """Sets what must not be said to minus infinity in log_probs (b, k, C)."""
+    """Sets what must not be said to minus infinity in log_probs (R, C). A prefix is said, whatever it repeats."""
+    k = len(log_probs) // len(going)
+    if going[0].length < options.min_length:
+        log_probs[:, column_of[SEP_ID]] = -math.inf
     for i, sentence in enumerate(going):
+        rows = log_probs[i * k : (i + 1) * k]
         if sentence.length < len(sentence.prefix):
             column = column_of[sentence.prefix[sentence.length]]
-            forced = log_probs[i, :, column].clone()
-            log_probs[i] = -math.inf
-            log_probs[i, :, column] = forced
+            forced = rows[:, column].clone()
+            rows.fill_(-math.inf)
+            rows[:, column] = forced
         elif options.no_repeat_ngram:
-            for j, row in enumerate(sentence.rows):
+            for values, row in zip(rows, sentence.rows, strict=True):
                 said = _would_repeat(row, options.no_repeat_ngram)
-                log_probs[i, j, [column_of[token] for token in said]] = -math.inf
-    if going[0].length < options.min_length:  # all sentences are as long
-        log_probs.select(-1, column_of[SEP_ID]).fill_(-math.inf)
+                values[[column_of[token] for token in said]] = -math.inf
 
 
 def _would_repeat(row: Row, length: int) -> list[int]:
@@ -405,15 +449,8 @@ def _would_repeat(row: Row, length: int) -> list[int]:
     return [ids[i + length - 1] for i in range(len(ids) - length + 1) if ids[i : i + length - 1] == last]
 
 
-def _likeliest(log_probs: Tensor, going: list[_Sentence], options: SearchOptions) -> list[list[_Candidate]]:
-    """(b, 1, C) -> one candidate for each sentence"""
-    values, columns = log_probs[:, 0].max(-1)  # several times as fast as argmax
-    return [[(0, column, value)] for column, value in zip(columns.tolist(), values.tolist(), strict=True)]
-
-
 def _sample(log_probs: Tensor, going: list[_Sentence], options: SearchOptions) -> list[list[_Candidate]]:
-    """(b, 1, C) -> one candidate for each sentence: where a number drawn from 0 to 1 falls among the probabilities"""
-    log_probs = log_probs[:, 0]
+    """(b, C) -> one candidate for each sentence: where a number drawn from 0 to 1 falls among the probabilities"""
     below = log_probs - log_probs.amax(-1, keepdim=True)  # so that the likeliest stays finite at any temperature
     probabilities, columns = (below / options.temperature).softmax(-1).double().sort(descending=True, stable=True)
     if options.top_k:
@@ -427,17 +464,24 @@ def _sample(log_probs: Tensor, going: list[_Sentence], options: SearchOptions) -
     return [[(0, column, value)] for (column,), (value,) in zip(chosen.tolist(), values.tolist(), strict=True)]
 
 
-def _beams(log_probs: Tensor, going: list[_Sentence], options: SearchOptions) -> list[list[_Candidate]]:
-    """(b, k, C) -> twice as many candidates as beams: even if half of them end, the beams are full"""
-    num_columns = log_probs.size(2)
-    totals = log_probs.new_tensor([[row.log_prob for row in sentence.rows] for sentence in going])
-    continued = (log_probs + totals.unsqueeze(-1)).flatten(1)
-    places = continued.topk(min(2 * options.num_beams, continued.size(1))).indices
-    values = log_probs.flatten(1).gather(1, places)
-    return [
-        [(*divmod(place, num_columns), value) for place, value in zip(*each, strict=True)]
-        for each in zip(places.tolist(), values.tolist(), strict=True)
-    ]
+def _beams(
+    values: list[list[float]], columns: list[list[int]], going: list[_Sentence], options: SearchOptions
+) -> list[list[_Candidate]]:
+    """The best columns of each row (R, m) and their log-probabilities -> the best candidates of each sentence.
+
+    Greedy decoding is the same with one of each.
+    """
+    k = len(values) // len(going)
+    candidates = []
+    for i, sentence in enumerate(going):
+        found = [
+            (row.log_prob + value, parent, column, value)
+            for parent, row in enumerate(sentence.rows)
+            for value, column in zip(values[i * k + parent], columns[i * k + parent], strict=True)
+        ]
+        found.sort(key=itemgetter(0), reverse=True)
+        candidates.append([each[1:] for each in found[: _num_candidates(options)]])
+    return candidates
 
 
 def _advance(
