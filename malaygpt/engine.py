@@ -41,8 +41,8 @@ class State(NamedTuple):
 
     memory: Tensor
     """Keys and values of the sources, (L, 2, B, H, S, K)"""
-    mask: Tensor
-    """Zero where a source has a token and minus infinity where it has padding, (B, 1, 1, S)"""
+    mask: Tensor | None
+    """Zero where a source has a token, minus infinity where it has padding, (B, 1, 1, S); None when all are tokens"""
     past: Tensor
     """Keys and values of the targets, (L, 2, R, H, room, K), of which the first `length` positions are known"""
     length: int
@@ -51,7 +51,7 @@ class State(NamedTuple):
     head: tuple[Tensor, Tensor] | None
     """The part of the projection that makes those columns; None for the whole"""
     forbidden: Tensor | None
-    """Added to the logits, (B, 1, C): NEVER for the columns that are another sentence's and not this one's"""
+    """Added to the logits, (B, 1, C): NEVER for columns that not every sentence may say; None when all may"""
 
 
 def fuse(linear: Linear, *layers: nn.Linear, relu: bool = False) -> nn.Module:
@@ -266,7 +266,7 @@ class PlainEngine:
         return self.model.start(self.model.encode(src, src_mask), src_mask)
 
     def vocabulary(self, state: KVCache) -> Tensor:
-        return torch.arange(self.model.config.vocab_size, device=self.device)
+        return torch.arange(self.vocab_size, device=self.device)
 
     def step(self, ids: Tensor, state: KVCache) -> tuple[Tensor, KVCache]:
         logits, state = self.model.step(ids.unsqueeze(1), state)
@@ -327,7 +327,7 @@ class FlatEngine:
         self.device = model.embedding.weight.device
         self._shortlist = shortlist and shortlist.to(self.device)
         self._dtype = LINEAR[form].dtype
-        self._vocabulary = torch.arange(model.config.vocab_size, device=self.device)
+        self._vocabulary = torch.arange(self.vocab_size, device=self.device)
         with torch.no_grad():
             encoder, step = FlatEncoder(model, form).eval(), FlatDecoderStep(model, form).eval()
         self._select = step.project.select
@@ -346,8 +346,8 @@ class FlatEngine:
             allowed = self._shortlist.allowed(src, prefixes)
             vocabulary = self._pad(allowed.any(0))
             head = self._select(vocabulary)
-            if len(src) > 1 or self.form == "bfloat16":
-                forbidden = (~allowed[:, None, vocabulary]).float() * NEVER
+            is_allowed = allowed[:, None, vocabulary]
+            forbidden = None if is_allowed.all() else (~is_allowed).float() * NEVER
         memory = self._encode(src, mask)
         num_blocks, _, num_sources, num_heads, _, d_head = memory.shape
         past = memory.new_empty(num_blocks, 2, num_sources, num_heads, ROOM, d_head)

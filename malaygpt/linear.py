@@ -46,6 +46,20 @@ def quantize_rows(weight: Tensor) -> tuple[Tensor, Tensor]:
     return rows, scale
 
 
+def pack_rows(rows: Tensor, scale: Tensor, bias: Tensor) -> torch.ScriptObject:
+    """What `quantize_rows` made, and a bias (N,), laid out for torch's product of 8 bits"""
+    zeros = torch.zeros_like(scale, dtype=torch.long)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # that quantised tensors will leave PyTorch for another package
+        quantized = torch._make_per_channel_quantized_tensor(rows, scale.double(), zeros, 0)
+    return torch.ops.quantized.linear_prepack(quantized, bias.float())
+
+
+def reduces_range() -> bool:
+    """Whether activations have 7 bits: without instructions for it (VNNI), sums of two products of 8 overflow 16."""
+    return not torch.cpu._is_vnni_supported()
+
+
 class Int8Linear(nn.Module):
     """Weights in 8 bits with a scale for each row; activations in 8 bits with one scale for the whole of x.
 
@@ -57,14 +71,8 @@ class Int8Linear(nn.Module):
 
     def __init__(self, weight: Tensor, bias: Tensor, relu: bool = False) -> None:
         super().__init__()
-        rows, scale = quantize_rows(weight)
-        zeros = torch.zeros_like(scale, dtype=torch.long)
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # that quantised tensors will leave PyTorch for another package
-            quantized = torch._make_per_channel_quantized_tensor(rows, scale.double(), zeros, 0)
-        self.packed = torch.ops.quantized.linear_prepack(quantized, bias.float())
-        # Without instructions for it (VNNI), sums of two products of 8 bits overflow 16; 7 bits do not.
-        self.reduce_range = not torch.cpu._is_vnni_supported()
+        self.packed = pack_rows(*quantize_rows(weight), bias)
+        self.reduce_range = reduces_range()
         self.relu = relu
 
     def forward(self, x: Tensor) -> Tensor:
@@ -115,13 +123,15 @@ class Float32Projection(Float32Linear):
         return self.weight[tokens], self.bias[tokens]
 
 
-class Int8Projection(Int8Linear):
+class Int8Projection(nn.Module):
     """As Float32Projection, in 8 bits. The rows of a few tokens are used as they are, since packing takes longer than
     all the steps of a sentence; then the activations stay in bfloat16."""
 
     def __init__(self, weight: Tensor, bias: Tensor) -> None:
-        super().__init__(weight, bias)
+        super().__init__()
         rows, scale = quantize_rows(weight)
+        self.packed = pack_rows(rows, scale, bias)
+        self.reduce_range = reduces_range()
         self.scale = scale.bfloat16()
         self.num_spare = -rows.size(1) % ALIGNED
         self.rows = F.pad(rows, (0, self.num_spare))
