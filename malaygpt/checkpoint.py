@@ -34,11 +34,13 @@ def save_checkpoint(
 ) -> None:
     """Writes the three files into an existing directory, weights as `dtype`."""
     (directory / CONFIG).write_text(json.dumps(dataclasses.asdict(config), indent=1) + "\n")
-    save_file(
-        {name: tensor.detach().to("cpu", dtype).contiguous() for name, tensor in weights.items()}, directory / WEIGHTS
-    )
-    (directory / WEIGHTS).chmod(0o644)  # safetensors makes a file that its owner alone can read
+    _save({name: tensor.detach().to("cpu", dtype) for name, tensor in weights.items()}, directory / WEIGHTS)
     tokenizer.save(directory / TOKENIZER)
+
+
+def _save(tensors: dict[str, torch.Tensor], path: Path) -> None:
+    save_file({name: tensor.contiguous() for name, tensor in tensors.items()}, path)
+    path.chmod(0o644)  # safetensors makes a file that its owner alone can read
 
 
 def load_checkpoint(directory: str | Path, dtype: torch.dtype | None = torch.float32) -> tuple[Transformer, Tokenizer]:
@@ -106,11 +108,7 @@ def load_model(config: ModelConfig, path: Path, dtype: torch.dtype | None = torc
 
 def save_shortlist(directory: Path, shortlist: Shortlist) -> None:
     """Writes it beside the checkpoint, which uses it from then on."""
-    save_file(
-        {"common": shortlist.common.int().contiguous(), "candidates": shortlist.candidates.int().contiguous()},
-        directory / SHORTLIST,
-    )
-    (directory / SHORTLIST).chmod(0o644)
+    _save({"common": shortlist.common.int(), "candidates": shortlist.candidates.int()}, directory / SHORTLIST)
 
 
 def load_shortlist(directory: str | Path, vocab_size: int) -> Shortlist | None:

@@ -137,7 +137,7 @@ def test_a_missing_file_is_named(damaged: Path, name: str):
 # Weights
 
 
-@pytest.mark.parametrize(
+every_damage = pytest.mark.parametrize(
     "damage",
     [
         lambda whole: whole[:-7],
@@ -148,6 +148,10 @@ def test_a_missing_file_is_named(damaged: Path, name: str):
     ],
     ids=["cut at the end", "cut in the header", "cut in the size", "empty", "other bytes"],
 )
+"""To a safetensors file, of whatever it holds"""
+
+
+@every_damage
 def test_damaged_weights_are_named(damaged: Path, damage: Callable[[bytes], bytes]):
     path = damaged / "model.safetensors"
     path.write_bytes(damage(path.read_bytes()))
@@ -322,17 +326,7 @@ def test_a_shortlist_of_other_parts_is_refused(tmp_path: Path, change: Callable)
     assert "damaged" in shortlist_refusal(tmp_path)
 
 
-@pytest.mark.parametrize(
-    "damage",
-    [
-        lambda whole: whole[:-7],
-        lambda whole: whole[:40],
-        lambda whole: whole[:3],
-        lambda _: b"",
-        lambda _: bytes(range(256)) * 40,
-    ],
-    ids=["cut at the end", "cut in the header", "cut in the size", "empty", "other bytes"],
-)
+@every_damage
 def test_a_damaged_shortlist_is_named(tmp_path: Path, damage: Callable[[bytes], bytes]):
     save_shortlist(tmp_path, Shortlist(**WORDS))
     path = tmp_path / "shortlist.safetensors"
