@@ -12,6 +12,7 @@ import math
 import warnings
 from collections.abc import Generator, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from operator import itemgetter
 from typing import NamedTuple
 
@@ -19,11 +20,13 @@ import torch
 from torch import Tensor
 from torch.nn.utils.rnn import pad_sequence
 
-from malaygpt.engine import NEVER, Engine, State
+from malaygpt.engine import NEVER, Engine, ScriptedStep, State, forbid, move_rows, with_room
 from malaygpt.model import KVCache
 from malaygpt.tokenizer import CLS_ID, PAD_ID, SEP_ID
 
 ROWS_PER_BATCH = 64
+STRIDE = 32
+"""Steps taken in one call where nobody watches"""
 MAX_BEAMS = 32
 LARGEST_SEED = 2**58
 
@@ -169,8 +172,12 @@ def search(
     sources: Sequence[Sequence[int]],
     options: SearchOptions = GREEDY,
     prefixes: Sequence[Sequence[int]] | None = None,
+    stride: int = 1,
 ) -> Generator[Step, None, list[list[Hypothesis]]]:
     """Decodes sources (token ids, neither [CLS] nor [SEP]) together, yielding each step as soon as it is known.
+
+    With a larger stride so many steps may be taken before they are yielded: faster by what Python costs between them,
+    and Python's lock is free for so long.
 
     A translation begins with its prefix, where one is given. What the generator returns at its end is, for each
     source, its best hypotheses, best first. Samples count as sentences of their own in the steps: those of source i are
@@ -184,8 +191,16 @@ def search(
     column_of = {token: column for column, token in enumerate(vocabulary)} if _forbids(options, sentences) else {}
     end = vocabulary.index(SEP_ID)
     ids = torch.full((len(sentences),), CLS_ID, device=engine.device)
+    if column_of or options.temperature or options.num_alternatives:
+        stride = 1  # Python has a part in every step
     while going:
-        logits, state = engine.step(ids, state)
+        most = min(stride, *(sentence.bound - sentence.length for sentence in going)) - 1
+        if most > 0 and engine.scripted and len(ids) == len(going) * options.num_beams:
+            chosen, logits, state = _take_steps(engine.scripted, ids, state, going, most, end, options)
+            for rows in chosen:
+                yield _follow(going, *rows)
+        else:
+            logits, state = engine.step(ids, state)
         too_early = going[0].length < options.min_length  # all sentences are as long
         log_probs, values, columns = _rank(logits, _num_candidates(options), end if too_early and not column_of else -1)
         told = _alternatives(log_probs, vocabulary, options.num_alternatives, len(going))
@@ -220,7 +235,7 @@ def search_batch(
     size = at_once or max(1, ROWS_PER_BATCH // (options.num_beams * _copies(options)))
     for start in range(0, len(by_length), size):
         chosen = by_length[start : start + size]
-        steps = search(engine, [sources[i] for i in chosen], options, [prefixes[i] for i in chosen])
+        steps = search(engine, [sources[i] for i in chosen], options, [prefixes[i] for i in chosen], STRIDE)
         found |= zip(chosen, _result(steps), strict=True)
     return [found[i] for i in range(len(sources))]
 
@@ -279,10 +294,24 @@ class _Sentence:
                     ended.append(self._hypothesis(row, options))
             elif len(rows) < options.num_beams:
                 rows.append(row)
-        self.rows = _in_place(rows) if len(rows) > 1 else rows
+        self.rows = [rows[i] for i in _in_place([row.parent for row in rows])] if len(rows) > 1 else rows
         self.ended += ended
-        self.done = not rows or (bool(self.ended) and self._is_decided(options))
+        self.done = not rows or self._is_decided(options)
         return [(self.place, hypothesis) for hypothesis in ended]
+
+    def follow(self, chosen: list[tuple[int, int, float]]) -> None:
+        """Goes on with these tokens, parents and log-probabilities, of which none ends."""
+        self.length += 1
+        before = self.rows
+        self.rows = [
+            Row(Token(token, log_prob, *_NOTHING_TOLD), before[parent].log_prob + log_prob, parent, before[parent])
+            for token, parent, log_prob in chosen
+        ]
+
+    def to_beat(self, options: SearchOptions) -> float:
+        """The score that a hypothesis has to exceed to come to be among the best."""
+        scores = sorted((hypothesis.score for hypothesis in self.ended), reverse=True)
+        return scores[options.num_hypotheses - 1] if len(scores) >= options.num_hypotheses else -math.inf
 
     def _hypothesis(self, row: Row, options: SearchOptions) -> Hypothesis:
         tokens = row.tokens()
@@ -296,20 +325,7 @@ class _Sentence:
         total stayed as it is and were divided by that. As length beyond `rewarded` gains nothing, this is soon decided
         (Huang et al., 2017, "When to Finish? Optimal Beam Search").
         """
-        reach = max(row.log_prob for row in self.rows) / self.rewarded**options.length_penalty
-        return sum(hypothesis.score >= reach for hypothesis in self.ended) >= options.num_hypotheses
-
-
-def _in_place(rows: list[Row]) -> list[Row]:
-    """The rows so placed that as many as can stand where their parent stood: those need not be moved in the cache."""
-    places: list = [None] * len(rows)
-    others = []
-    for row in rows:
-        if row.parent < len(places) and places[row.parent] is None:
-            places[row.parent] = row
-        else:
-            others.append(row)
-    return [row or others.pop() for row in places]
+        return max(row.log_prob for row in self.rows) / self.rewarded**options.length_penalty <= self.to_beat(options)
 
 
 def _best(sentences: list[_Sentence], options: SearchOptions) -> list[Hypothesis]:
@@ -393,10 +409,114 @@ def _rank(logits: Tensor, number: int, forbidden: int) -> tuple[Tensor, Tensor, 
     return log_probs, values, columns
 
 
+def _in_place(parents: list[int]) -> list[int]:
+    """An order of rows with these parents in which as many as can stand where their parent stood: those need not be
+    moved in the cache."""
+    order = [-1] * len(parents)
+    others: list[int] = []
+    for row, parent in enumerate(parents):
+        if parent < len(order) and order[parent] < 0:
+            order[parent] = row
+        else:
+            others.append(row)
+    for place in range(len(order)):
+        if order[place] < 0:
+            order[place] = others.pop()
+    return order
+
+
+_Chosen = tuple[Tensor, Tensor, Tensor]
+"""What every row says next, which row of its sentence it continues, and the log-probability, each (R,)"""
+
+
+def _likeliest(values: Tensor, columns: Tensor, vocabulary: Tensor, end: int) -> _Chosen | None:
+    """The best columns and their log-probabilities, each (R, 1), as what is chosen; None when a sentence ends."""
+    tokens = vocabulary.index_select(0, columns.view(-1))
+    if bool((tokens == end).any()):
+        return None
+    return tokens, torch.zeros_like(tokens), values.view(-1)
+
+
+def _best_beams(
+    values: Tensor, columns: Tensor, vocabulary: Tensor, end: int, totals: Tensor, divisors: Tensor, to_beat: Tensor
+) -> _Chosen | None:
+    """The same from the m best columns of each row, (R, m), of sentences whose rows have these totals (R,).
+
+    Chooses what `_beams` and `_Sentence.extend` choose, and None where these may find that a sentence is done: when a
+    hypothesis ends, or the best total (b,), divided, no longer beats what it has to.
+    """
+    b, m = divisors.size(0), values.size(1)
+    k = values.size(0) // b
+    sums, places = (totals.unsqueeze(1) + values).view(b, -1).sort(dim=1, descending=True, stable=True)
+    sums, places = sums.narrow(1, 0, 2 * k), places.narrow(1, 0, 2 * k)
+    tokens = vocabulary.index_select(0, columns.view(b, -1).gather(1, places).view(-1)).view(b, -1)
+    ends = tokens == end
+    # Those that end further back are passed over. A row ends in one way only, so k that do not are left.
+    going_on = ends.int().argsort(dim=1, stable=True).narrow(1, 0, k)
+    reach = sums.gather(1, going_on.narrow(1, 0, 1)).squeeze(1) / divisors
+    if bool(ends.narrow(1, 0, k).any() | (reach <= to_beat).any()):
+        return None
+    parents = (places // m).gather(1, going_on)
+    parents_listed: list[list[int]] = parents.tolist()
+    order = torch.tensor([_in_place(each) for each in parents_listed], device=values.device)
+    going_on = going_on.gather(1, order)
+    log_probs = values.view(b, -1).gather(1, places.gather(1, going_on))
+    return tokens.gather(1, going_on).view(-1), parents.gather(1, order).view(-1), log_probs.view(-1)
+
+
+def _stride(
+    step: ScriptedStep,
+    ids: Tensor,
+    state: State,
+    totals: Tensor,
+    divisors: Tensor,
+    to_beat: Tensor,
+    most: int,
+    end: int,
+    end_column: int,
+    min_length: int,
+) -> tuple[Tensor, Tensor, int, list[_Chosen]]:
+    """Steps from ids (R,) for as long as no sentence ends, at most `most` of them, and one whose choice is left open.
+
+    totals (R,), float64, are the log-probabilities of the rows; divisors and to_beat (b,) are `_best_beams`'s; `end` is
+    [SEP] and has a column of its own, which is not chosen before min_length. Returns the logits (R, C) of the last
+    step, the keys and values, their length, and what the steps before it chose.
+    """
+    b, past, length = divisors.size(0), state.past, state.length
+    k = ids.size(0) // b
+    first_rows = torch.arange(b, device=ids.device).mul_(k).repeat_interleave(k)
+    chosen: list[_Chosen] = []
+    logits = totals  # TorchScript does not see that the loop runs
+    while True:
+        past = with_room(past, length)
+        logits = step.forward(ids, past, length, state.memory, state.mask, state.head)
+        logits = forbid(logits, state.forbidden)
+        length += 1
+        if len(chosen) == most:
+            break
+        _, values, columns = _rank(logits, 2 * k if k > 1 else 1, end_column if length <= min_length else -1)
+        values = values.double()
+        if k > 1:
+            found = _best_beams(values, columns, state.vocabulary, end, totals, divisors, to_beat)
+        else:
+            found = _likeliest(values, columns, state.vocabulary, end)
+        if found is None:
+            break
+        assert found is not None  # nor this
+        ids, parents, log_probs = found
+        if k > 1:
+            rows = parents + first_rows
+            move_rows(past, length, rows)
+            totals = totals.index_select(0, rows) + log_probs
+        chosen.append(found)
+    return logits, past, length, chosen
+
+
 with warnings.catch_warnings():
     warnings.simplefilter("ignore", DeprecationWarning)
     # In one piece: every single operation asks for Python's lock again, which another thread may have taken meanwhile.
     _rank = torch.jit.script(_rank)
+    _stride = torch.jit.script(_stride)
 
 
 def _num_candidates(options: SearchOptions) -> int:
@@ -482,6 +602,36 @@ def _beams(
         found.sort(key=itemgetter(0), reverse=True)
         candidates.append([each[1:] for each in found[: _num_candidates(options)]])
     return candidates
+
+
+def _take_steps(
+    step: ScriptedStep,
+    ids: Tensor,
+    state: State,
+    going: list[_Sentence],
+    most: int,
+    end_column: int,
+    options: SearchOptions,
+) -> tuple[list[_Chosen], Tensor, State]:
+    """What at most so many steps choose, the logits of one more, and the state after it"""
+    totals = [row.log_prob for sentence in going for row in sentence.rows]
+    divisors = [sentence.rewarded**options.length_penalty for sentence in going]
+    to_beat = [sentence.to_beat(options) for sentence in going]
+    totals, divisors, to_beat = (
+        torch.tensor(numbers, dtype=torch.float64, device=ids.device) for numbers in (totals, divisors, to_beat)
+    )
+    logits, past, length, chosen = _stride(
+        step, ids, state, totals, divisors, to_beat, most, SEP_ID, end_column, options.min_length
+    )
+    return chosen, logits, state._replace(past=past, length=length)
+
+
+def _follow(going: list[_Sentence], tokens: Tensor, parents: Tensor, log_probs: Tensor) -> Step:
+    """A step that was taken, told of as if it had been the only one."""
+    chosen = zip(tokens.tolist(), parents.tolist(), log_probs.tolist(), strict=True)
+    for sentence in going:
+        sentence.follow(list(islice(chosen, len(sentence.rows))))
+    return Step({sentence.place: tuple(sentence.rows) for sentence in going}, ())
 
 
 def _advance(

@@ -221,6 +221,26 @@ class FlatDecoderStep(nn.Module):
         return self.project(self.norm(x), head)
 
 
+class ScriptedStep:
+    """A FlatDecoderStep to TorchScript, so that a function of TorchScript can be given one."""
+
+    def forward(
+        self,
+        ids: Tensor,
+        past: Tensor,
+        length: int,
+        memory: Tensor,
+        mask: Tensor | None,
+        head: tuple[Tensor, Tensor] | None,
+    ) -> Tensor:
+        pass
+
+
+with warnings.catch_warnings():
+    warnings.simplefilter("ignore", DeprecationWarning)
+    ScriptedStep = torch.jit.interface(ScriptedStep)
+
+
 class Engine(Protocol):
     """What search needs of a model: ids in, logits out, and a state in between that belongs to the caller."""
 
@@ -228,6 +248,8 @@ class Engine(Protocol):
     """Most target tokens"""
     vocab_size: int
     device: torch.device
+    scripted: ScriptedStep | None
+    """The step as a module of TorchScript, if it is one and the state is a State: many can then be taken in one call"""
 
     def encode(self, src: Tensor, src_mask: Tensor | None = None, prefixes: Tensor | None = None) -> "State | KVCache":
         """Source ids (B, S) -> the state before the first target token, with one row for each source.
@@ -252,6 +274,8 @@ class Engine(Protocol):
 
 class PlainEngine:
     """The model itself, unchanged: what the others are compared with, and what serves a model that was altered."""
+
+    scripted = None
 
     def __init__(self, model: Transformer) -> None:
         self.model = model if model.embedding.weight.dtype == torch.float32 else copy.deepcopy(model).float()
@@ -308,6 +332,29 @@ class Shortlist:
         return allowed
 
 
+def with_room(past: Tensor, length: int) -> Tensor:
+    """The buffer of keys and values, or one twice as long that begins with it if `length` positions fill it."""
+    return torch.cat([past, torch.empty_like(past)], dim=4) if length == past.size(4) else past
+
+
+def forbid(logits: Tensor, forbidden: Tensor | None) -> Tensor:
+    """Adds a State's `forbidden` (B, 1, C) to the logits (R, C) of its rows."""
+    if forbidden is not None:
+        logits.view(forbidden.size(0), -1, logits.size(1)).add_(forbidden)
+    return logits
+
+
+def move_rows(past: Tensor, length: int, rows: Tensor) -> None:
+    """Puts rows (R,) of the first `length` positions of past in their places.
+
+    Beams mostly stay where they are; only those that do not are copied.
+    """
+    moved = (rows != torch.arange(rows.size(0), device=rows.device)).nonzero().squeeze(1)
+    if moved.size(0):
+        known = past.narrow(4, 0, length)
+        known.index_copy_(2, moved, known.index_select(2, rows.index_select(0, moved)))
+
+
 class FlatEngine:
     """The model flattened and packed: see the head of this file."""
 
@@ -335,7 +382,8 @@ class FlatEngine:
             warnings.simplefilter("ignore", DeprecationWarning)
             # The bound method, because calling a module takes Python longer than an operation takes.
             self._encode = (torch.jit.freeze(torch.jit.script(encoder)) if script else encoder).forward
-            self._step = (torch.jit.freeze(torch.jit.script(step)) if script else step).forward
+            self.scripted = torch.jit.freeze(torch.jit.script(step)) if script else None
+            self._step = (self.scripted or step).forward
 
     def encode(self, src: Tensor, src_mask: Tensor | None = None, prefixes: Tensor | None = None) -> State:
         mask = head = forbidden = None
@@ -364,13 +412,9 @@ class FlatEngine:
         return state.vocabulary
 
     def step(self, ids: Tensor, state: State) -> tuple[Tensor, State]:
-        past = state.past
-        if state.length == past.size(4):
-            past = torch.cat([past, torch.empty_like(past)], dim=4)
+        past = with_room(state.past, state.length)
         logits = self._step(ids, past, state.length, state.memory, state.mask, state.head)
-        if state.forbidden is not None:
-            logits.view(state.forbidden.size(0), -1, logits.size(1)).add_(state.forbidden)
-        return logits, state._replace(past=past, length=state.length + 1)
+        return forbid(logits, state.forbidden), state._replace(past=past, length=state.length + 1)
 
     def reorder(self, state: State, rows: Tensor, sources: Tensor | None = None) -> State:
         if sources is not None:
@@ -381,10 +425,7 @@ class FlatEngine:
             )
         if len(rows) != state.past.size(2):
             return state._replace(past=state.past.index_select(2, rows))
-        # Beams mostly stay where they are; only those that do not are copied.
-        moved = (rows != torch.arange(len(rows), device=self.device)).nonzero().squeeze(1)
-        known = state.past[..., : state.length, :]
-        known.index_copy_(2, moved, known.index_select(2, rows[moved]))
+        move_rows(state.past, state.length, rows)
         return state
 
 

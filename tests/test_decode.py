@@ -7,14 +7,14 @@ import math
 import random
 from collections import Counter
 from collections.abc import Callable, Sequence
-from functools import cache
+from functools import cache, cached_property
 from itertools import chain
 
 import pytest
 import torch
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
-from torch import Tensor
+from torch import Tensor, nn
 
 from malaygpt.decode import (
     MAX_BEAMS,
@@ -26,9 +26,11 @@ from malaygpt.decode import (
     search,
     search_batch,
 )
-from malaygpt.engine import NEVER, FlatEngine, Shortlist
+from malaygpt.engine import NEVER, FlatEngine, ScriptedStep, Shortlist, State, with_room
 from malaygpt.model import Transformer
 from malaygpt.tokenizer import CLS_ID, PAD_ID, SEP_ID
+
+pytestmark = pytest.mark.filterwarnings("ignore:`torch.jit.script` is deprecated:DeprecationWarning")
 
 LogProbs = Callable[[Sequence[int], Sequence[int]], list[float]]
 """Source ids and target ids so far -> the log-probability of every token as the next"""
@@ -38,6 +40,7 @@ class DrawnEngine:
     """Says of every prefix of every source something else, drawn at random; slow and fast search can ask it alike."""
 
     device = torch.device("cpu")
+    scripted = None
 
     def __init__(self, vocab_size: int = 24, sharpness: float = 2.0, seed: int = 0, max_length: int = 24) -> None:
         self.max_length = max_length
@@ -75,6 +78,49 @@ class DrawnEngine:
 
     def _key(self, source: Sequence[int]) -> int:
         return sum(place * id for place, id in enumerate(source, 1)) % 997
+
+
+class DrawnStep(nn.Module):
+    """The same as a step of TorchScript. In the place of keys and values stands what was said, as one number."""
+
+    def __init__(self, logits: Tensor) -> None:
+        super().__init__()
+        self.register_buffer("logits", logits)
+
+    def forward(
+        self,
+        ids: Tensor,
+        past: Tensor,
+        length: int,
+        memory: Tensor,
+        mask: Tensor | None,
+        head: tuple[Tensor, Tensor] | None,
+    ) -> Tensor:
+        before = past.select(4, length - 1).flatten() if length else torch.zeros_like(ids)
+        said = (31 * before + ids) % 997
+        past.select(4, length).copy_(said.view(1, 1, -1, 1, 1))
+        keys = memory.flatten()
+        return self.logits.index_select(0, (said + keys.repeat_interleave(len(ids) // len(keys))) % 997)
+
+
+class ScriptedEngine(DrawnEngine):
+    """A DrawnEngine of which many steps can be taken in one call"""
+
+    reorder = FlatEngine.reorder
+
+    @cached_property
+    def scripted(self) -> ScriptedStep:
+        return torch.jit.script(DrawnStep(self.logits))
+
+    def encode(self, src: Tensor, src_mask: Tensor | None = None, prefixes: Tensor | None = None) -> State:
+        keys, said = super().encode(src, src_mask, prefixes)
+        past = said.new_empty(1, 1, len(said), 1, 2, 1)
+        return State(keys.view(1, 1, -1, 1, 1, 1), None, past, 0, self.vocabulary(None), None, None)
+
+    def step(self, ids: Tensor, state: State) -> tuple[Tensor, State]:
+        past = with_room(state.past, state.length)
+        logits = self.scripted(ids, past, state.length, state.memory, None, None)
+        return logits, state._replace(past=past, length=state.length + 1)
 
 
 def slow_bound(source: Sequence[int], options: SearchOptions, prefix: Sequence[int], max_length: int) -> int:
@@ -249,7 +295,8 @@ def searches(draw, fewest_beams: int, most_beams: int):
         min_length=draw(st.sampled_from([0, 0, 1, 4] if max_length is None else [0, 0, 1])),
         max_length=max_length,
     )
-    engine = DrawnEngine(vocab_size, draw(st.sampled_from([0.3, 1.0, 3.0])), draw(st.integers(0, 9999)))
+    make = draw(st.sampled_from([DrawnEngine, ScriptedEngine]))
+    engine = make(vocab_size, draw(st.sampled_from([0.3, 1.0, 3.0])), draw(st.integers(0, 9999)))
     tokens = st.integers(SEP_ID + 1, vocab_size - 1)
     source = draw(st.lists(tokens, min_size=1, max_size=8))
     return engine, source, options, draw(st.lists(tokens, max_size=4) | st.just([]))
@@ -273,6 +320,36 @@ def test_greedy_takes_the_likeliest_token_that_it_may(case):
     engine, source, options, prefix = case
     (found,) = search_batch(engine, [source], options, [prefix])
     assert_same(found, [slow_greedy(engine.log_probs, source, options, engine.max_length, prefix)])
+
+
+@pytest.mark.parametrize("options", [SearchOptions(), SearchOptions(4, num_hypotheses=3)], ids=["greedy", "beams"])
+@pytest.mark.parametrize("short", [False, True], ids=["all tokens", "shortlist"])
+def test_many_steps_in_one_call_are_the_steps_one_by_one(model, engine, shortlist, sources, options, short: bool):
+    engine = FlatEngine(model, "float32", shortlist) if short else engine
+    told, found = run(search(engine, sources, options))
+    for stride in (2, 5, 99):
+        steps, same = run(search(engine, sources, options, stride=stride))
+        assert [written(step) for step in steps] == [written(step) for step in told]
+        assert list(map(in_words, same)) == list(map(in_words, found))
+
+
+def written(step: Step) -> dict[int, list[tuple]]:
+    """Its rows in full, and what ended"""
+    rows = {place: [(row.parent, said_by(row), row.log_prob) for row in rows] for place, rows in step.rows.items()}
+    return rows | {-1: [(place, said(hypothesis), hypothesis.score) for place, hypothesis in step.ended]}
+
+
+def said_by(row: Row) -> list[tuple[int, float]]:
+    return [(token.id, token.log_prob) for token in row.tokens()]
+
+
+def test_many_steps_are_taken_in_few_calls(engine, tokenizer, monkeypatch):
+    """Or the rest of these tests would say nothing about them."""
+    calls = []
+    step = engine.step
+    monkeypatch.setattr(engine, "step", lambda *given: calls.append(1) or step(*given))
+    ((best,),) = search_batch(engine, [tokenizer.encode("My house has 24 doors.")], SearchOptions(num_beams=4))
+    assert len(calls) < 3 < len(best.tokens)
 
 
 @settings(max_examples=60)
