@@ -448,20 +448,22 @@ def _best_beams(
     b, m = divisors.size(0), values.size(1)
     k = values.size(0) // b
     sums, places = (totals.unsqueeze(1) + values).view(b, -1).sort(dim=1, descending=True, stable=True)
-    sums, places = sums.narrow(1, 0, 2 * k), places.narrow(1, 0, 2 * k)
     tokens = vocabulary.index_select(0, columns.view(b, -1).gather(1, places).view(-1)).view(b, -1)
-    ends = tokens == end
-    # Those that end further back are passed over. A row ends in one way only, so k that do not are left.
-    going_on = ends.int().argsort(dim=1, stable=True).narrow(1, 0, k)
-    reach = sums.gather(1, going_on.narrow(1, 0, 1)).squeeze(1) / divisors
-    if bool(ends.narrow(1, 0, k).any() | (reach <= to_beat).any()):
+    ends = tokens.narrow(1, 0, 2 * k) == end
+    if bool(ends.any()):
+        if bool(ends.narrow(1, 0, k).any()):
+            return None
+        # Those that end further back are passed over. A row ends in one way only, so k that do not are left.
+        going_on = ends.int().argsort(dim=1, stable=True)
+        sums, places, tokens = sums.gather(1, going_on), places.gather(1, going_on), tokens.gather(1, going_on)
+    if bool((sums.select(1, 0) / divisors <= to_beat).any()):
         return None
-    parents = (places // m).gather(1, going_on)
-    parents_listed: list[list[int]] = parents.tolist()
-    order = torch.tensor([_in_place(each) for each in parents_listed], device=values.device)
-    going_on = going_on.gather(1, order)
-    log_probs = values.view(b, -1).gather(1, places.gather(1, going_on))
-    return tokens.gather(1, going_on).view(-1), parents.gather(1, order).view(-1), log_probs.view(-1)
+    places = places.narrow(1, 0, k)
+    parents = places // m
+    listed: list[list[int]] = parents.tolist()
+    order = torch.tensor([_in_place(each) for each in listed], device=values.device)
+    log_probs = values.view(b, -1).gather(1, places)
+    return tokens.gather(1, order).view(-1), parents.gather(1, order).view(-1), log_probs.gather(1, order).view(-1)
 
 
 def _stride(
