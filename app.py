@@ -2,7 +2,8 @@
 
 Run it from the repository's root:
     python app.py                                   # the checkpoint in assets/, at http://127.0.0.1:7860
-    python app.py --checkpoint DIR-or-user/name     # another one, from disk or from the Hugging Face Hub
+    python app.py --checkpoint DIR-or-user/name     # another one, from disk or from the Hugging Face Hub; when the Hub
+                                                    # has none for us, that in assets/, and the page says so
     python app.py --host 0.0.0.0 --port 8000        # for others on the network; --share for everyone
 """
 
@@ -12,6 +13,7 @@ import sys
 import torch
 
 from malaygpt.checkpoint import CheckpointError
+from malaygpt.hub import is_repo
 from malaygpt.translator import Translator
 from malaygpt.ui.page import build_page
 from malaygpt.ui.server import serve
@@ -26,10 +28,24 @@ def parse_arguments(arguments: list[str] | None = None) -> argparse.Namespace:
     return parser.parse_args(arguments)
 
 
-def main() -> int:
-    arguments = parse_arguments()
+def load(source: str | None) -> tuple[Translator, str | None]:
+    """The translator, and the Hub repo in whose place it is the embedded one. Raises CheckpointError.
+
+    A page that is on the air should stay there when the Hub is not; a directory is here or a mistake.
+    """
     try:
-        translator = Translator.load(arguments.checkpoint)
+        return Translator.load(source), None
+    except CheckpointError as error:
+        if not is_repo(source):
+            raise
+        print(f"{error} The embedded checkpoint is served instead.", file=sys.stderr)
+        return Translator.load(), source
+
+
+def main(arguments: list[str] | None = None) -> int:
+    options = parse_arguments(arguments)
+    try:
+        translator, missed = load(options.checkpoint)
     except CheckpointError as error:
         print(error, file=sys.stderr)
         return 2
@@ -37,7 +53,7 @@ def main() -> int:
         # Two translations at once use two cores, and more threads for each halve what both get done.
         torch.set_num_threads(1)
     try:
-        serve(build_page(translator), arguments.host, arguments.port, arguments.share)
+        serve(build_page(translator, missed=missed), options.host, options.port, options.share)
     except OSError as error:  # the port is taken
         print(error, file=sys.stderr)
         return 2

@@ -20,6 +20,8 @@ CONFIG, WEIGHTS, TOKENIZER = "config.json", "model.safetensors", "tokenizer.json
 SHORTLIST = "shortlist.safetensors"
 """Not every checkpoint has one"""
 PICKLES = (".bin", ".pt", ".pth", ".ckpt", ".pkl")
+FORMAT = 1
+"""Of what is read here; a config.json of another format says so under "format"."""
 
 
 class CheckpointError(Exception):
@@ -75,6 +77,11 @@ def load_config(path: Path) -> ModelConfig:
     """Reads a config.json. Raises CheckpointError."""
     try:
         fields = json.loads(path.read_text(encoding="utf-8"))
+        if isinstance(fields, dict) and (written := fields.pop("format", FORMAT)) != FORMAT:
+            raise CheckpointError(
+                f"{path} is of checkpoint format {written!r} and this program reads {FORMAT}. "
+                "Update malaygpt, or choose an older revision."
+            )
         return ModelConfig(**fields)
     except (OSError, ValueError, TypeError, RecursionError) as error:
         raise CheckpointError(f"{path} is not a malaygpt config ({error}). Fetch the checkpoint again.") from error

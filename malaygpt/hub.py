@@ -3,10 +3,12 @@
 import os
 from pathlib import Path
 
-from malaygpt.checkpoint import CONFIG, SHORTLIST, TOKENIZER, WEIGHTS, CheckpointError
+from malaygpt.checkpoint import CONFIG, SHORTLIST, TOKENIZER, WEIGHTS
+from malaygpt.timeline import TIMELINE
 
 EMBEDDED = Path(__file__).resolve().parent.parent / "assets" / "checkpoint"
-FILES = (CONFIG, WEIGHTS, TOKENIZER, SHORTLIST, "scores.json", "README.md")
+FILES = (CONFIG, WEIGHTS, TOKENIZER, SHORTLIST, TIMELINE, "scores.json", "README.md")
+"""All that a published checkpoint may hold, and all that is fetched of a Hub repo"""
 
 
 def find_checkpoint(source: str | Path | None) -> Path:
@@ -17,38 +19,26 @@ def find_checkpoint(source: str | Path | None) -> Path:
     """
     if source is None:
         return EMBEDDED
-    path = Path(os.path.expanduser(source))  # unlike Path's own, leaves the home of an unknown user as it is
-    if path.exists() or isinstance(source, Path) or str(source).startswith((".", "/", "~")) or "/" not in str(source):
-        return path
-    repo, _, revision = str(source).partition("@")
-    return fetch(repo, revision or None)
+    if is_repo(source):
+        repo, _, revision = str(source).partition("@")
+        return fetch(repo, revision or None)
+    return _expanded(source)
+
+
+def is_repo(source: str | Path | None) -> bool:
+    """Whether a source is looked for on the Hub."""
+    if source is None or isinstance(source, Path) or source.startswith((".", "/", "~")) or "/" not in source:
+        return False
+    return not _expanded(source).exists()
 
 
 def fetch(repo: str, revision: str | None) -> Path:
-    """Downloads a checkpoint from the Hub, or finds it in the cache. Raises CheckpointError."""
+    """A commit of a Hub repo, checked, as a directory of the Hub's cache. Raises CheckpointError."""
     # Here and not above: the embedded checkpoint needs no Hub, and the import costs a good part of a second.
-    from huggingface_hub import snapshot_download
-    from huggingface_hub.errors import (
-        HfHubHTTPError,
-        HFValidationError,
-        LocalEntryNotFoundError,
-        RepositoryNotFoundError,
-        RevisionNotFoundError,
-    )
+    from malaygpt.download import download
 
-    try:
-        return Path(snapshot_download(repo, revision=revision, allow_patterns=list(FILES)))
-    except HFValidationError as error:
-        raise CheckpointError(f"{repo!r} is neither a directory nor a Hub repo, which is written user/name.") from error
-    except RevisionNotFoundError as error:
-        raise CheckpointError(f"The Hub repo {repo} has no revision {revision or 'main'!r}.") from error
-    except RepositoryNotFoundError as error:
-        raise CheckpointError(
-            f"The Hub repo {repo} is missing or private; check its name, or set HF_TOKEN to a token that may read it."
-        ) from error
-    except (LocalEntryNotFoundError, HfHubHTTPError, OSError) as error:
-        reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
-        raise CheckpointError(
-            f"The Hub repo {repo} could not be fetched and is not in the cache ({reason}); "
-            "check the network, or give a directory."
-        ) from error
+    return download(repo, revision, FILES)
+
+
+def _expanded(source: str | Path) -> Path:
+    return Path(os.path.expanduser(source))  # unlike Path's own, leaves the home of an unknown user as it is

@@ -53,10 +53,15 @@ class Components:
     examples: list[gr.Button]
 
 
-def build_page(translator: Translator, words: Words = ENGLISH) -> gr.Blocks:
-    """The whole page, ready for `malaygpt.ui.server.serve`."""
+def build_page(translator: Translator, words: Words = ENGLISH, missed: str | None = None) -> gr.Blocks:
+    """The whole page, ready for `malaygpt.ui.server.serve`.
+
+    `missed`: the Hub repo whose checkpoint could not be had, so that the embedded one translates.
+    """
     with gr.Blocks(title=words.title, analytics_enabled=False, fill_width=True) as page:
         gr.HTML(HEADER.format(tagline=words.tagline), elem_id="masthead")
+        if missed:
+            gr.Markdown(words.missed.format(repo=missed), elem_id="missed")
         with gr.Row(elem_id="panes"):
             source, notice, clear, translate = _english_pane(words)
             gr.HTML(elem_id="seam")

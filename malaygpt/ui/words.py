@@ -40,6 +40,8 @@ class Words:
     """The five above are the states that the browser shows and screen readers hear"""
     failed: str
     """Notice after an unexpected error"""
+    missed: str
+    """Notice above the panes when the embedded checkpoint stands in for that of a Hub {repo}"""
 
 
 ENGLISH = Words(
@@ -64,4 +66,6 @@ ENGLISH = Words(
     copied="Copied",
     copy_failed="Copying is not allowed here: select the text and press Ctrl + C",
     failed="Something went wrong on our side before the translation was finished. Please try again.",
+    missed="The checkpoint `{repo}` could not be had from the Hugging Face Hub. "
+    "The one that comes with this page translates in its place.",
 )
