@@ -14,6 +14,7 @@ from collections.abc import Generator, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from operator import itemgetter
+from random import Random
 from typing import NamedTuple
 
 import torch
@@ -364,12 +365,9 @@ def _sentences(
 
 
 def _draws(count: int, options: SearchOptions, copy: int) -> list[float]:
-    generator = torch.Generator()
-    if options.seed is None:
-        generator.seed()
-    else:
-        generator.manual_seed(options.seed * MAX_BEAMS + copy)  # no sample has another's of another seed
-    return torch.rand(count, generator=generator, dtype=torch.float64).tolist()
+    # Not torch's generator, which takes 32 bits of a seed. No sample has another's of another seed.
+    rng = Random(None if options.seed is None else options.seed * MAX_BEAMS + copy)
+    return [rng.random() for _ in range(count)]
 
 
 def _encode(

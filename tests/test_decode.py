@@ -954,7 +954,8 @@ def test_a_search_of_nothing_finds_nothing():
     assert end.value.value == []
 
 
-def test_samples_of_neighbouring_seeds_are_not_each_others():
+@pytest.mark.parametrize("seeds", [(1, 2), (1 << 32, 2 << 32), (5, 5 + (1 << 40))])
+def test_samples_of_other_seeds_are_not_each_others(seeds: tuple[int, int]):
     engine, options = DrawnEngine(sharpness=0.5), {"temperature": 1.0, "num_hypotheses": 4}
-    (first,), (second,) = (search_batch(engine, [[5, 6]], SearchOptions(seed=seed, **options)) for seed in (1, 2))
+    (first,), (second,) = (search_batch(engine, [[5, 6]], SearchOptions(seed=seed, **options)) for seed in seeds)
     assert not {hypothesis.ids for hypothesis in first} & {hypothesis.ids for hypothesis in second}
