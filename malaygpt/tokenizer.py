@@ -4,6 +4,7 @@ Bytes are the alphabet: every text of any script can be encoded and comes back u
 Digits stand alone, so that "24,259" is copied a digit at a time and not guessed as a rare piece.
 """
 
+import json
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -13,6 +14,11 @@ from tokenizers import decoders, models, pre_tokenizers, trainers
 PAD, UNK, CLS, SEP = "[PAD]", "[UNK]", "[CLS]", "[SEP]"
 SPECIAL_TOKENS = (PAD, UNK, CLS, SEP)
 PAD_ID, UNK_ID, CLS_ID, SEP_ID = range(4)
+
+# Byte-level BPE writes a byte that is printable in Latin-1 as that character, and the others from U+0100 on (GPT-2).
+_PRINTABLE = [*range(0x21, 0x7F), *range(0xA1, 0xAD), *range(0xAE, 0x100)]
+_BYTES = [*_PRINTABLE, *sorted({*range(256)} - {*_PRINTABLE})]
+_BYTE_OF = {chr(byte if i < len(_PRINTABLE) else 256 + i - len(_PRINTABLE)): byte for i, byte in enumerate(_BYTES)}
 
 
 class Tokenizer:
@@ -69,6 +75,14 @@ class Tokenizer:
     def vocab_size(self) -> int:
         return self._backend.get_vocab_size()
 
+    def halves(self) -> dict[int, tuple[int, int]]:
+        """Of every token that was merged from two, which two; bytes and special tokens were not."""
+        halves: dict[int, tuple[int, int]] = {}
+        for left, right in json.loads(self._backend.to_str())["model"]["merges"]:
+            whole, *parts = map(self._backend.token_to_id, (left + right, left, right))
+            halves.setdefault(whole, tuple(parts))
+        return halves
+
     def encode(self, text: str) -> list[int]:
         """Token ids of the text. Never a special token, whatever the text says."""
         return self._backend.encode(text, add_special_tokens=False).ids
@@ -84,3 +98,10 @@ class Tokenizer:
     def pieces(self, ids: Iterable[int]) -> list[str]:
         """Each token's own text, as far as it has one: a token may be part of a character."""
         return [self._backend.decode([i], skip_special_tokens=False) for i in ids]
+
+    def bytes_of(self, ids: Iterable[int]) -> list[bytes]:
+        """Each token's bytes, which joined are the UTF-8 that `decode` reads; none for special tokens."""
+        return [
+            b"" if i <= SEP_ID else bytes(_BYTE_OF[character] for character in self._backend.id_to_token(i))
+            for i in ids
+        ]

@@ -1,7 +1,10 @@
 """Pairs to tensors: what the model reads and what it is asked to say."""
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from typing import TypeVar
 
 import numpy as np
 import torch
@@ -9,6 +12,10 @@ from torch import Tensor
 
 from malaygpt.tokenizer import CLS_ID, PAD_ID, SEP_ID
 from train.packed import PackedPairs, padded_length
+
+T = TypeVar("T")
+DEPTH = 2
+"""Steps whose batches are prepared ahead on a GPU's host"""
 
 
 @dataclass(frozen=True)
@@ -28,26 +35,52 @@ class Batch:
         return int((self.labels != PAD_ID).sum())
 
     def to(self, device: torch.device) -> "Batch":
-        return Batch(*(t.to(device) for t in (self.src, self.tgt, self.labels)))
+        """On another device; the host does not wait for the copy of a pinned batch."""
+        return Batch(*(t.to(device, non_blocking=True) for t in (self.src, self.tgt, self.labels)))
+
+    def pinned(self) -> "Batch":
+        """In memory that a GPU can read by itself"""
+        return Batch(*(t.pin_memory() for t in (self.src, self.tgt, self.labels)))
+
+    def without_labels(self) -> "Batch":
+        """The same sentences with nothing to predict: a process without work takes part so, with gradients of zero."""
+        return replace(self, labels=torch.full_like(self.labels, PAD_ID))
 
 
-def collate(pairs: PackedPairs, indices: np.ndarray) -> Batch:
-    """The batch of these pairs."""
-    return batch_of([(pairs.src(i), pairs.tgt(i)) for i in indices])
+def collate(
+    pairs: PackedPairs, indices: np.ndarray, respell: Callable[[np.ndarray], np.ndarray] = lambda ids: ids
+) -> Batch:
+    """The batch of these pairs, each sentence's ids as `respell` makes them."""
+    return batch_of([(respell(pairs.src(i)), respell(pairs.tgt(i))) for i in indices])
 
 
 def batch_of(sides: Iterable[tuple[Sequence[int], Sequence[int]]]) -> Batch:
     """The batch of (English ids, Malay ids), neither with special tokens."""
     src, tgt = zip(*sides, strict=True)
-    return Batch(
-        pad([[*ids, SEP_ID] for ids in src]), pad([[CLS_ID, *ids] for ids in tgt]), pad([[*ids, SEP_ID] for ids in tgt])
-    )
+    return Batch(pad(src, after=SEP_ID), pad(tgt, before=CLS_ID), pad(tgt, after=SEP_ID))
 
 
-def pad(rows: list[list[int]]) -> Tensor:
-    """Lists of ids to (B, N), N the longest, rounded up to the grid of widths"""
-    width = padded_length(np.array(max(map(len, rows))))
-    padded = np.full((len(rows), width), PAD_ID, np.int64)
-    for row, ids in zip(padded, rows, strict=True):
-        row[: len(ids)] = ids
+def pad(rows: Sequence[Sequence[int]], before: int | None = None, after: int | None = None) -> Tensor:
+    """Lists of ids, each with one special token, to (B, N); N is the longest, rounded up to the grid of widths"""
+    lengths = np.array([[len(row)] for row in rows])  # (B, 1)
+    columns = np.arange(padded_length(lengths.max() + 1))
+    begin = 0 if before is None else 1
+    padded = np.full((len(rows), len(columns)), PAD_ID, np.int64)
+    padded[(begin <= columns) & (columns < lengths + begin)] = np.concatenate(rows, dtype=np.int64, casting="unsafe")
+    if before is not None:
+        padded[:, 0] = before
+    if after is not None:
+        np.put_along_axis(padded, lengths, after, axis=1)
     return torch.from_numpy(padded)
+
+
+def prepared_ahead(make: Callable[[int], T], numbers: Iterable[int], prepare: Callable[[], None]) -> Iterator[T]:
+    """`make` of every number in turn, by a thread that is DEPTH ahead of whoever asks; `prepare` is its first act."""
+    with ThreadPoolExecutor(1, "batches", prepare) as thread:
+        waiting = deque()
+        for number in numbers:
+            waiting.append(thread.submit(make, number))
+            if len(waiting) > DEPTH:
+                yield waiting.popleft().result()
+        while waiting:
+            yield waiting.popleft().result()

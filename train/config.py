@@ -2,8 +2,11 @@
 
 import dataclasses
 import json
+import math
 from dataclasses import dataclass
 from pathlib import Path
+
+OPTIMIZERS = "adamw", "muon"
 
 
 @dataclass(frozen=True)
@@ -13,9 +16,14 @@ class FitConfig:
     preset: str = "small"
     """Shape of the model, see ModelConfig.preset."""
     epochs: int = 20
-    """Passes over the training pairs. The one field that a resumed run may change."""
+    """Passes over the training pairs. May change when a run is resumed."""
     tokens_per_batch: int = 4096
-    """Target tokens of a batch, padding included; the source has no more."""
+    """Target tokens of a batch, padding included; the source has no more. A batch is a step, of all processes."""
+    tokens_at_once: int = 0
+    """How many of them one process holds at a time, give or take a sentence; a step adds up the gradients of as many
+    passes as it takes. 0: its whole share. May change when a run is resumed."""
+    optimizer: str = "adamw"
+    """`adamw`, or `muon` for the matrices and AdamW for the rest."""
     learning_rate: float = 1e-3
     """At its highest."""
     warmup_steps: int = 800
@@ -27,6 +35,8 @@ class FitConfig:
     label_smoothing: float = 0.1
     """Probability given to all tokens alike in every target (Szegedy et al., 2016)."""
     dropout: float = 0.1
+    merge_dropout: float = 0.0
+    """Probability that a merge of the tokenizer is undone, so that words are seen in other pieces too."""
     clip_norm: float = 1.0
     """Largest norm of a gradient, over all parameters."""
     average_decay: float = 0.999
@@ -36,10 +46,14 @@ class FitConfig:
     seed: int = 1
 
     def __post_init__(self) -> None:
+        if self.optimizer not in OPTIMIZERS:
+            raise ValueError(f"optimizer is {self.optimizer!r}; choose one of {', '.join(OPTIMIZERS)}.")
         for name in ("epochs", "tokens_per_batch", "warmup_steps"):
             if getattr(self, name) < 1:
                 raise ValueError(f"{name} is {getattr(self, name)}; it must be at least 1.")
-        for name in ("decay_share", "label_smoothing", "dropout", "average_decay"):
+        if self.tokens_at_once < 0:
+            raise ValueError(f"tokens_at_once is {self.tokens_at_once}; it must be at least 0.")
+        for name in ("decay_share", "label_smoothing", "dropout", "merge_dropout", "average_decay"):
             if not 0 <= getattr(self, name) < 1:
                 raise ValueError(f"{name} is {getattr(self, name)}; it must be at least 0 and less than 1.")
         for name in ("learning_rate", "clip_norm"):
@@ -54,6 +68,11 @@ class FitConfig:
         warmup = step / self.warmup_steps
         decay = (1 - progress) / self.decay_share if self.decay_share else 1.0
         return self.learning_rate * min(1.0, warmup, decay)
+
+    def num_slices(self, num_processes: int) -> int:
+        """Into how many slices every batch is cut, the same number for each process"""
+        wanted = math.ceil(self.tokens_per_batch / (self.tokens_at_once or self.tokens_per_batch))
+        return math.ceil(wanted / num_processes) * num_processes
 
     def to_json(self) -> str:
         return json.dumps(dataclasses.asdict(self), indent=1) + "\n"

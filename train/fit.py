@@ -7,12 +7,28 @@ Runs on a GPU when there is one and on the CPU otherwise, in bfloat16 autocast w
 with validation (loss, BLEU and chrF of greedy translations, ten of them printed) and a checkpoint; more checkpoints are
 written in between. A run that was stopped, or killed, at any moment goes on with --resume and gives the same losses as
 if it had never stopped (see train.trainer for how exactly). `log.jsonl` has a line for every --log-every steps and one
-for every epoch.
+for every epoch. A loss that is not a number ends the run, and `failed-batch.json` says on what.
+
+On one GPU, which holds a batch in parts if it is too large; on eight; on two machines of eight, each started with the
+first one's address and seeing RUN at the same path:
+
+    FIT="train.fit RUN/packed --out RUN/fit --preset base --compile --tokens-per-batch 524288"
+    python -m $FIT --tokens-at-once 65536
+    torchrun --nproc-per-node=8 -m $FIT
+    torchrun --nproc-per-node=8 --nnodes=2 --rdzv-backend=c10d --rdzv-endpoint=FIRST:29500 --rdzv-id=fit -m $FIT
+
+--tokens-per-batch is what one step takes, of all processes together. The data come in the same order and the losses are
+the same but for rounding, however many processes share a step. If one of them dies, torchrun ends them all; --resume
+goes on, with as many processes or with others. Their masks of dropout, and so their losses, are those that the run
+would have had if --tokens-at-once is what it was (which --resume sees to) and the number of processes divides the
+number of slices in which that cuts a step.
 """
 
 import argparse
 import dataclasses
 import json
+import math
+import os
 import shutil
 import sys
 import time
@@ -22,13 +38,18 @@ import numpy as np
 import torch
 from tqdm import tqdm
 
-from malaygpt.checkpoint import SHORTLIST
+from malaygpt.checkpoint import SHORTLIST, CheckpointError
 from malaygpt.model import PRESETS
 from train.config import FitConfig
+from train.processes import Processes
 from train.state import checkpoints, clear_partial, write_atomically
 from train.trainer import CONFIG, CORPUS, Trainer
 
 LOG = "log.jsonl"
+CHANGEABLE = "epochs", "tokens_at_once"
+"""Fields of FitConfig that a resumed run may change"""
+GRACE = 5.0
+"""Seconds in which the first process can say what went wrong before torchrun, seeing another end, ends it too"""
 
 
 class Log:
@@ -68,26 +89,36 @@ class Rhythm:
 
 
 def fit(trainer: Trainer, rhythm: Rhythm) -> None:
-    """Trains to the end of the last epoch."""
-    log = Log(trainer.run / LOG, trainer.position.step)
+    """Trains to the end of the last epoch. The first process speaks and writes; the others wait for it."""
+    log = Log(trainer.run / LOG, trainer.position.step) if trainer.processes.first else None
     while trainer.position.epoch < trainer.config.epochs:
         run_epoch(trainer, log, rhythm)
-        validation = trainer.validate(rhythm.num_samples)
-        epoch = trainer.position.epoch
-        # Before the checkpoint: a kill in between costs a second validation, not the record of the first.
-        log.write({"step": trainer.position.step, "epoch": epoch, **validation.scores})
-        trainer.save()
-        tqdm.write(f"epoch {epoch}: {validation.line}\n{validation.table}")
+        if log:
+            validation = trainer.validate(rhythm.num_samples)
+            epoch = trainer.position.epoch
+            # Before the checkpoint: a kill in between costs a second validation, not the record of the first.
+            log.write({"step": trainer.position.step, "epoch": epoch, **validation.scores})
+            trainer.save()
+            tqdm.write(f"epoch {epoch}: {validation.line}\n{validation.table}")
+        trainer.processes.wait()
 
 
-def run_epoch(trainer: Trainer, log: Log, rhythm: Rhythm) -> None:
-    """The rest of the present epoch, with a progress bar, log lines and checkpoints in between."""
+def run_epoch(trainer: Trainer, log: Log | None, rhythm: Rhythm) -> None:
+    """The rest of the present epoch; in the first process, which has the log, with a progress bar, log lines and
+    checkpoints in between."""
     plan, saved = trainer.plan(), time.monotonic()
     name = f"epoch {trainer.position.epoch + 1}/{trainer.config.epochs}"
-    with tqdm(total=len(plan), initial=trainer.position.batch, desc=name, unit="step", mininterval=2.0) as bar:
+    start = trainer.position.batch
+    with tqdm(total=len(plan), initial=start, desc=name, unit="step", mininterval=2.0, disable=log is None) as bar:
+        if log:
+            trainer.keep_moment()
         for record in trainer.steps(plan):
+            if not log:
+                continue
+            trainer.keep_moment()
             bar.update()
             if record["step"] % rhythm.log_every == 0:
+                trainer.read_losses()
                 line = summary(trainer.unlogged)
                 log.write(line)
                 bar.set_postfix_str(f"loss {line['loss']:.3f}, {line['tokens_per_second']:,} tokens/s", refresh=False)
@@ -106,6 +137,7 @@ def summary(records: list[dict]) -> dict:
         "loss": float(np.mean([r["loss"] for r in records])),
         "gradient_norm": round(float(np.mean([r["gradient_norm"] for r in records])), 4),
         "learning_rate": last["learning_rate"],
+        "tokens": sum(r["tokens"] for r in records),
         "tokens_per_second": round(sum(r["tokens"] for r in records) / sum(r["seconds"] for r in records)),
     }
 
@@ -135,27 +167,36 @@ def choose_config(options: argparse.Namespace) -> FitConfig:
         raise FileNotFoundError(f"{options.out} holds no run to resume.")
     config = FitConfig.load(options.out / CONFIG)
     for name, value in given.items():
-        if name != "epochs" and value != getattr(config, name):
+        if name not in CHANGEABLE and value != getattr(config, name):
             raise ValueError(
                 f"--{name.replace('_', '-')} {value}: the run was started with {getattr(config, name)}; "
-                "only --epochs may change on --resume."
+                f"only {' and '.join('--' + n.replace('_', '-') for n in CHANGEABLE)} may change on --resume."
             )
     return dataclasses.replace(config, **given)
 
 
-def start(options: argparse.Namespace) -> Trainer:
+def start(options: argparse.Namespace, processes: Processes) -> Trainer:
     """The run that was asked for, at its beginning or where it was. Raises FileNotFoundError, ValueError."""
+    if options.compile and processes.device.type == "cpu":
+        raise ValueError("--compile is for GPUs, and there is none here; leave it out.")
     config = choose_config(options)
-    trainer = Trainer(options.packed, options.out, config)
-    options.out.mkdir(parents=True, exist_ok=True)
-    clear_partial(options.out)
+    if processes.count > 1 and not config.tokens_at_once:
+        # Written down, so that a run resumed with fewer processes cuts its batches in the same slices.
+        config = dataclasses.replace(config, tokens_at_once=math.ceil(config.tokens_per_batch / processes.count))
+    trainer = Trainer(options.packed, options.out, config, processes, options.compile)
+    if processes.first:
+        options.out.mkdir(parents=True, exist_ok=True)
+        clear_partial(options.out)
     if options.resume:
         trainer.resume()
-    else:
-        for name in (CORPUS, SHORTLIST):
-            if (options.packed / name).is_file():
-                shutil.copyfile(options.packed / name, options.out / name)
-    write_atomically(options.out / CONFIG, config.to_json())
+    elif options.start_from:
+        trainer.start_from(options.start_from)
+    if processes.first:
+        if not options.resume:
+            for name in (CORPUS, SHORTLIST):
+                if (options.packed / name).is_file():
+                    shutil.copyfile(options.packed / name, options.out / name)
+        write_atomically(options.out / CONFIG, config.to_json())
     return trainer
 
 
@@ -164,7 +205,9 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("packed", type=Path, help="directory that train.vocabulary wrote")
     parser.add_argument("--out", type=Path, required=True, help="directory of the run")
     parser.add_argument("--resume", action="store_true", help="go on from the run's newest checkpoint")
+    parser.add_argument("--start-from", type=Path, metavar="CHECKPOINT", help="begin with these weights, not at random")
     parser.add_argument("--threads", type=int, help="CPU threads; default all cores")
+    parser.add_argument("--compile", action="store_true", help="have torch compile the model, for speed on a GPU")
     for field in dataclasses.fields(Rhythm):
         parser.add_argument("--" + field.name.replace("_", "-"), type=type(field.default), default=field.default)
     add_config_arguments(parser)
@@ -173,14 +216,21 @@ def main(arguments: list[str] | None = None) -> int:
         if options.threads < 1:
             parser.error("--threads must be at least 1")
         torch.set_num_threads(options.threads)
+    first = os.environ.get("RANK", "0") == "0"
     try:
         rhythm = Rhythm(options.log_every, options.save_every, options.num_samples)
-        fit(start(options), rhythm)
-    except (OSError, ValueError, FloatingPointError) as error:
-        print(f"train.fit: {error}", file=sys.stderr)
+        processes = Processes.join()
+        fit(start(options, processes), rhythm)
+        processes.leave()
+    except (CheckpointError, OSError, ValueError, FloatingPointError) as error:
+        if first:
+            print(f"train.fit: {error}", file=sys.stderr, flush=True)
+        else:
+            time.sleep(GRACE)
         return 2
     except KeyboardInterrupt:
-        print("\nStopped. Go on with --resume.", file=sys.stderr)
+        if first:
+            print("\nStopped. Go on with --resume.", file=sys.stderr)
         return 130
     return 0
 

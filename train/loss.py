@@ -9,21 +9,34 @@ from collections.abc import Iterable
 
 import torch
 import torch.nn.functional as F
-from torch import Tensor
+from torch import Tensor, nn
 
 from malaygpt.model import Transformer
 from malaygpt.tokenizer import PAD_ID
 from train.batch import Batch
 
-ROWS = 1024
-"""Rows of logits alive at a time"""
+ROWS = {"cpu": 1024, "cuda": 8192}
+"""Rows of logits alive at a time: as many as caches hold, or as a GPU needs to be busy"""
 
 
-def batch_loss(model: Transformer, batch: Batch, smoothing: float) -> Tensor:
-    """Mean label-smoothed cross-entropy of the batch's target tokens, in nats"""
+def batch_loss(model: Transformer, batch: Batch, smoothing: float, num_tokens: int | None = None) -> Tensor:
+    """Label-smoothed cross-entropy of the batch's target tokens, in nats: their mean, or their sum over `num_tokens`"""
     src_mask = model.padding_mask(batch.src)
     hidden = model.decode(batch.tgt, model.encode(batch.src, src_mask), src_mask)
-    return smoothed_cross_entropy(hidden, model.embedding.weight, batch.labels, smoothing, PAD_ID)
+    return smoothed_cross_entropy(hidden, model.embedding.weight, batch.labels, smoothing, PAD_ID, num_tokens)
+
+
+class BatchLoss(nn.Module):
+    """`batch_loss` as a module, which is what DistributedDataParallel takes."""
+
+    def __init__(self, model: Transformer, smoothing: float) -> None:
+        super().__init__()
+        self.model = model
+        self.smoothing = smoothing
+
+    def forward(self, batch: Batch, num_tokens: int) -> Tensor:
+        """The share of the batch in the mean over `num_tokens`, those of all slices and processes"""
+        return batch_loss(self.model, batch, self.smoothing, num_tokens)
 
 
 @torch.no_grad()
@@ -37,8 +50,17 @@ def mean_loss(model: Transformer, batches: Iterable[Batch]) -> float:
     return total / max(1, num_tokens)
 
 
-def smoothed_cross_entropy(hidden: Tensor, embedding: Tensor, labels: Tensor, smoothing: float, pad_id: int) -> Tensor:
+def smoothed_cross_entropy(
+    hidden: Tensor,
+    embedding: Tensor,
+    labels: Tensor,
+    smoothing: float,
+    pad_id: int,
+    num_tokens: int | None = None,
+) -> Tensor:
     """The mean over all labels that are not padding of -log p(label), each target mixed with `smoothing` of uniform.
+
+    With `num_tokens` the sum is divided by it and not by the number of these labels, of which there may then be none.
 
     hidden (B, T, D), embedding (V, D), labels (B, T) -> scalar, float32: the value of `F.cross_entropy(logits, labels,
     ignore_index=pad_id, label_smoothing=smoothing)` where logits = hidden @ embedding.T. Under autocast the products
@@ -48,7 +70,7 @@ def smoothed_cross_entropy(hidden: Tensor, embedding: Tensor, labels: Tensor, sm
     dtype = torch.get_autocast_dtype(device_type) if torch.is_autocast_enabled(device_type) else hidden.dtype
     needs_grad = torch.is_grad_enabled()
     return _TiedCrossEntropy.apply(
-        hidden.flatten(0, 1), embedding, labels.flatten(), smoothing, pad_id, dtype, needs_grad
+        hidden.flatten(0, 1), embedding, labels.flatten(), smoothing, pad_id, num_tokens, dtype, needs_grad
     )
 
 
@@ -63,6 +85,7 @@ class _TiedCrossEntropy(torch.autograd.Function):
         labels: Tensor,
         smoothing: float,
         pad_id: int,
+        num_tokens: int | None,
         dtype: torch.dtype,
         needs_grad: bool,
     ) -> Tensor:
@@ -75,11 +98,12 @@ class _TiedCrossEntropy(torch.autograd.Function):
         loss = torch.zeros((), device=hidden.device)
         grad_hidden = torch.empty_like(hidden, dtype=torch.float32)
         grad_embedding = torch.zeros_like(embedding, dtype=torch.float32)
-        for start in range(0, hidden.size(0), ROWS):
-            rows = slice(start, start + ROWS)
+        rows_at_once = ROWS[hidden.device.type]
+        for start in range(0, hidden.size(0), rows_at_once):
+            rows = slice(start, start + rows_at_once)
             x, y = hidden[rows], labels[rows, None]
-            logits = x @ table.T  # (ROWS, V)
-            probabilities = logits.softmax(-1)
+            logits = x @ table.T  # (rows, V)
+            probabilities = logits.softmax(-1, dtype=dtype)  # the type is named because a GPU's autocast would widen it
             label_logits = logits.gather(1, y).float()
             # log p = logit - log_normaliser: one pass of softmax gives both. p may be as small as the type can say.
             label_probabilities = probabilities.gather(1, y).float().clamp_min(tiny)
@@ -90,7 +114,7 @@ class _TiedCrossEntropy(torch.autograd.Function):
             if needs_grad:
                 grad_hidden[rows] = probabilities @ table
                 grad_embedding += probabilities.T @ x
-        num_real = real.sum()
+        num_real = real.sum() if num_tokens is None else num_tokens
         if not needs_grad:
             return loss / num_real
         # The target of a row is (1 - smoothing) on its label and smoothing / V everywhere: rank one, no matrix needed.
@@ -104,4 +128,4 @@ class _TiedCrossEntropy(torch.autograd.Function):
     @staticmethod
     def backward(ctx, grad: Tensor):
         (grad_hidden, grad_embedding), (hidden_type, embedding_type) = ctx.saved_tensors, ctx.dtypes
-        return (grad_hidden * grad).to(hidden_type), (grad_embedding * grad).to(embedding_type), *[None] * 5
+        return (grad_hidden * grad).to(hidden_type), (grad_embedding * grad).to(embedding_type), *[None] * 6

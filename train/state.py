@@ -13,10 +13,19 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import torch
+from safetensors import SafetensorError
 
 NAME = re.compile(r"step-\d{8}")
 PARTIAL = "partial-"
 TRAINING, POSITION = "training.pt", "position.json"
+MOMENTS = "moments"
+"""Directory of the weights that a run had at its moments, for train.timeline"""
+
+
+def is_moment(step: int) -> bool:
+    """Whether the weights of this step are kept for train.timeline: 0, 10, 20, 50, 100, 200, 500 and so on. Most of
+    what is to be seen of learning happens early."""
+    return step == 0 or (step >= 10 and str(step).rstrip("0") in ("1", "2", "5"))
 
 
 @dataclass(frozen=True)
@@ -39,20 +48,39 @@ def checkpoints(run: Path) -> list[Path]:
 
 
 def write_checkpoint(run: Path, position: Position, training: dict, write_bundle: Callable[[Path], None]) -> Path:
-    """Writes a checkpoint beside its place, flushes it to the disk and renames it, which is one atomic act.
+    """Writes a checkpoint; `write_bundle(directory)` adds the files that the app loads."""
 
-    `write_bundle(directory)` adds the files that the app loads.
-    """
-    final = run / "checkpoints" / f"step-{position.step:08d}"
+    def write(directory: Path) -> None:
+        write_bundle(directory)
+        torch.save(training, directory / TRAINING)
+        (directory / POSITION).write_text(json.dumps(asdict(position)) + "\n")
+
+    return write_directory(run / "checkpoints" / step_name(position.step), write)
+
+
+def step_name(step: int) -> str:
+    """The name of the directory of a step"""
+    return f"step-{step:08d}"
+
+
+def write_directory(final: Path, write: Callable[[Path], None]) -> Path:
+    """A directory that `write` fills with files: made beside its place, flushed to the disk and renamed, which is one
+    atomic act. Raises OSError when that fails, for want of room mostly, and leaves nothing behind."""
     partial = final.with_name(PARTIAL + final.name)
     shutil.rmtree(partial, ignore_errors=True)
-    partial.mkdir(parents=True)
-    write_bundle(partial)
-    torch.save(training, partial / TRAINING)
-    (partial / POSITION).write_text(json.dumps(asdict(position)) + "\n")
-    for file in partial.iterdir():
-        flush(file)
-    flush(partial)
+    try:
+        partial.mkdir(parents=True)
+        write(partial)
+        for file in partial.iterdir():
+            flush(file)
+        flush(partial)
+    except (OSError, RuntimeError, SafetensorError) as error:  # torch and safetensors have their own for a full disk
+        shutil.rmtree(partial, ignore_errors=True)
+        reason = str(error).strip().partition("\n")[0]
+        raise OSError(
+            f"{final} could not be written ({reason}). What was there before is whole; make room on the disk, then go "
+            "on with --resume."
+        ) from error
     partial.rename(final)
     flush(final.parent)
     return final
@@ -77,8 +105,9 @@ def remove_checkpoint(directory: Path) -> None:
 
 def clear_partial(run: Path) -> None:
     """Removes what a killed process left half-written or half-removed."""
-    for path in (run / "checkpoints").glob(PARTIAL + "*"):
-        shutil.rmtree(path)
+    for folder in "checkpoints", MOMENTS:
+        for path in (run / folder).glob(PARTIAL + "*"):
+            shutil.rmtree(path)
 
 
 def write_atomically(path: Path, text: str) -> None:
