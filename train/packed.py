@@ -13,8 +13,12 @@ from pathlib import Path
 
 import numpy as np
 
-from malaygpt.tokenizer import Tokenizer
+from malaygpt.tokenizer import UNK_ID, Tokenizer
+from train.corpus import SYNTHETIC
 
+TAG_ID = UNK_ID
+"""Begins the source of a synthetic pair, so that the model can tell (Caswell et al., 2019, "Tagged Back-Translation").
+Text never becomes this token, so that it stands for nothing else."""
 CHUNK = 8192
 """Pairs tokenised at a time, so that the cores have work and memory stays small."""
 
@@ -22,7 +26,10 @@ CHUNK = 8192
 def pack(
     pairs: Iterable[tuple[str, str, str]], tokenizer: Tokenizer, out: Path, max_length: int, tiers: dict[str, str]
 ) -> str:
-    """Tokenises (source, english, malay) triples into `out`; drops those over max_length. Returns a line of report."""
+    """Tokenises (source, english, malay) triples into `out`; drops those over max_length. Returns a line of report.
+
+    The English of sources of the tier `synthetic` begins with TAG_ID.
+    """
     out.mkdir(parents=True, exist_ok=True)
     ids: tuple[list[np.ndarray], list[np.ndarray]] = ([], [])
     lengths: tuple[list[int], list[int]] = ([], [])
@@ -33,7 +40,8 @@ def pack(
     while chunk := list(islice(pairs, CHUNK)):
         sources, english, malay = zip(*chunk, strict=True)
         encoded = zip(tokenizer.encode_batch(list(english)), tokenizer.encode_batch(list(malay)), strict=True)
-        for name, sides in zip(sources, encoded, strict=True):
+        for name, (src, tgt) in zip(sources, encoded, strict=True):
+            sides = [TAG_ID, *src] if tiers.get(name) == SYNTHETIC else src, tgt
             if max(map(len, sides)) > max_length:
                 num_long += 1
                 continue

@@ -1,7 +1,9 @@
 """The tokenizer, and the corpus turned into token ids once and for all (second stage of training).
 
     python -m train.vocabulary RUN/corpus --out RUN/packed --size 8192
+    python -m train.vocabulary RUN/corpus --out RUN/packed --tokenizer CHECKPOINT/tokenizer.json
 
+A run that is to begin with the weights of a checkpoint (train.fit --start-from) needs its tokenizer, the second form.
 Out come `tokenizer.json` and, for `train` and `validation`, arrays of token ids (see `train.packed`).
 """
 
@@ -61,7 +63,10 @@ def build(corpus: Path, out: Path, size: int, max_length: int, ready_made: Path 
     if tokenizer.vocab_size > LARGEST:
         raise ValueError(f"{ready_made} has {tokenizer.vocab_size:,} tokens; packed ids hold {LARGEST:,} at most.")
     out.mkdir(parents=True, exist_ok=True)
-    tokenizer.save(out / "tokenizer.json")
+    if ready_made:
+        (out / "tokenizer.json").write_bytes(ready_made.read_bytes())  # saved anew, its bytes could be others
+    else:
+        tokenizer.save(out / "tokenizer.json")
     shutil.copyfile(corpus / "report.json", out / "corpus.json")
     tiers = json.loads((out / "corpus.json").read_text())["tiers"]
     for split, file in files.items():

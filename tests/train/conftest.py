@@ -40,9 +40,13 @@ def packed(data, tmp_path_factory) -> Path:
 @pytest.fixture(scope="session")
 def trained(packed, tmp_path_factory) -> Path:
     """A run in which a tiny Transformer has learnt the grammar"""
-    run = tmp_path_factory.mktemp("trained")
+    return learn(packed, tmp_path_factory.mktemp("trained"))
+
+
+def learn(packed: Path, run: Path, epochs: int = 60) -> Path:
+    """Trains a tiny Transformer until it knows a packed corpus of the grammar; returns its run."""
     config = FitConfig(
-        preset="tiny", epochs=60, tokens_per_batch=512, learning_rate=5e-3, warmup_steps=50, average_decay=0.98
+        preset="tiny", epochs=epochs, tokens_per_batch=512, learning_rate=5e-3, warmup_steps=50, average_decay=0.98
     )
     trainer = Trainer(packed, run, config)
     while trainer.position.epoch < config.epochs:

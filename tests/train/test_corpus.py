@@ -75,7 +75,7 @@ def test_every_pair_is_kept_or_counted(tmp_path):
     folder.mkdir()
     with gzip.open(folder / "odd.tsv.gz", "wb") as file:
         file.write(raw)
-    report = corpus.build(str(folder), tmp_path / "out", [], num_validation=0, min_words=4)
+    report = corpus.build([str(folder)], tmp_path / "out", [], num_validation=0, min_words=4)
     kept = [pair[1] for pair in read(tmp_path / "out" / "train.jsonl")]
     assert kept == ["Good morning.", '"A stray quote']
     assert report["dropped"]["odd"] == {
@@ -100,13 +100,13 @@ def test_a_truncated_or_damaged_gzip_is_reported_and_stops_nothing(tmp_path):
     middle = len(whole) // 2
     for damaged in (whole[: len(whole) * 3 // 4], whole[:middle] + bytes(200) + whole[middle + 200 :]):
         (folder / "cut.tsv.gz").write_bytes(damaged)
-        report = corpus.build(str(folder), tmp_path / "out", [], num_validation=0, min_words=4)
+        report = corpus.build([str(folder)], tmp_path / "out", [], num_validation=0, min_words=4)
         assert report["train"].get("cut", 0) < len(pairs())
         assert any("damaged" in fault for fault in report["dropped"]["cut"])
 
 
 def test_a_small_corpus_is_not_all_held_out(data, tmp_path):
-    report = corpus.build(str(data / "pairs"), tmp_path / "out", [], num_validation=2000, min_words=4)
+    report = corpus.build([str(data / "pairs")], tmp_path / "out", [], num_validation=2000, min_words=4)
     assert 0 < sum(report["validation"].values()) < sum(report["train"].values()) / 4
 
 
@@ -130,11 +130,33 @@ def test_a_directory_without_pairs_is_refused_in_one_line(tmp_path, capsys):
     assert "\n" not in error
 
 
+def test_data_may_be_several_directories_and_files(data, tmp_path):
+    whole = corpus.build([str(data / "pairs")], tmp_path / "whole", [], num_validation=0, min_words=4)
+    files = [str(data / "pairs" / name) for name in ("evening.tsv", "morning.tsv.gz")]
+    report = corpus.build(files, tmp_path / "files", [], num_validation=0, min_words=4)
+    assert report["tiers"] == whole["tiers"] == {"evening": "2", "morning": "1"}
+    assert (tmp_path / "files" / "train.jsonl").read_text() == (tmp_path / "whole" / "train.jsonl").read_text()
+
+
+def test_one_name_in_two_tiers_is_refused(data, tmp_path, capsys):
+    (tmp_path / "evening.tsv").write_text("Good evening.\tSelamat petang.\n")
+    command = [str(data / "pairs"), str(tmp_path), "--out", str(tmp_path / "out")]
+    assert corpus.main(command) == 2
+    assert "called evening; rename" in capsys.readouterr().err
+    (tmp_path / "sources.tsv").write_text("source\ttier\nevening\t2\n")
+    assert corpus.main(command) == 0
+
+
+def test_a_file_that_is_not_there_is_not_looked_for_on_the_hub(tmp_path, capsys):
+    assert corpus.main([str(tmp_path / "none.tsv.gz"), "--out", str(tmp_path / "out")]) == 2
+    assert "There is no file" in capsys.readouterr().err
+
+
 def test_an_evaluation_set_that_cannot_be_read_is_refused_before_any_work(tmp_path, capsys):
     command = [str(tmp_path), "--out", str(tmp_path / "out"), "--exclude"]
     assert corpus.main([*command, str(tmp_path / "none.tsv")]) == 2
     assert "none.tsv" in capsys.readouterr().err
-    (tmp_path / "bad.tsv").write_text("three\tcolumns\there\n")
+    (tmp_path / "bad.tsv").write_text("four\tcolumns\tstand\there\n")
     assert corpus.main([*command, str(tmp_path / "bad.tsv")]) == 2
     assert "not two columns 1" in capsys.readouterr().err
     assert not (tmp_path / "out").exists()
