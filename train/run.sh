@@ -7,6 +7,7 @@
 # DATA  directory of English-Malay TSV files, or a Hub data set; without it, opus-100
 # TEST  evaluation sets: kept out of training, and scored at the end
 # FIT   (environment) options for train.fit, e.g. FIT="--preset base --epochs 20"
+# LAUNCH (environment) what starts train.fit, e.g. LAUNCH="torchrun --nproc-per-node=8 -m"
 # MONO  (environment) Malay, a sentence a line: translated by a reversed model, trained first with the options in
 #       FIT_REVERSE, and added to the pairs (train.synthesize); FIT="--weight tiersynthetic=0.3" takes less of it
 set -euo pipefail
@@ -28,7 +29,7 @@ prepare() {
 fit() {
   local resume=()
   if compgen -G "$1/fit/checkpoints/step-*" > /dev/null; then resume=(--resume); fi
-  python -m train.fit "$1/packed" --out "$1/fit" "${resume[@]}" "${@:2}"
+  ${LAUNCH:-python -m} train.fit "$1/packed" --out "$1/fit" "${resume[@]}" "${@:2}"
 }
 
 pairs=("$data")
