@@ -1,12 +1,13 @@
 """The model card of a bundle: card.md filled in, under metadata that the Hub reads."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from malaygpt.model import Transformer
 from train.config import FitConfig
+from train.origin import NAMES, Leg
 from train.state import Position
 
 CARD = Path(__file__).with_name("card.md")
@@ -38,6 +39,8 @@ class Making:
     fit: FitConfig
     corpus: dict
     position: Position
+    legs: Sequence[Leg] = ()
+    """The runs before this one, whose weights it began with"""
 
 
 def write_card(directory: Path, model: Transformer, making: Making, particulars: Particulars) -> None:
@@ -60,7 +63,9 @@ def write_card(directory: Path, model: Transformer, making: Making, particulars:
         "steps": f"{making.position.step:,}",
         "epochs": making.position.epoch,
         "tokens_per_batch": f"{fit.tokens_per_batch:,}",
+        "optimizer": NAMES[fit.optimizer],
         "learning_rate": fit.learning_rate,
+        "legs": "".join(f" Before that: {leg.line}." for leg in making.legs),
         "weights": f"An epoch takes the pairs of some sources more or less than once: {weights}." if weights else "",
         "pairs": f"{sum(corpus['train'].values()):,}",
         "excluded": ", ".join(corpus["excluded"]) or "none",

@@ -81,7 +81,11 @@ class FitConfig:
     def load(cls, path: Path) -> "FitConfig":
         """Reads what `to_json` wrote. Raises ValueError."""
         try:
-            fields = json.loads(path.read_text())
-            return cls(**{**fields, "weight": tuple(fields["weight"])})
+            return cls.read(json.loads(path.read_text()))
         except (ValueError, TypeError, KeyError) as error:
             raise ValueError(f"{path} is not the configuration of a run ({error}).") from error
+
+    @classmethod
+    def read(cls, fields: dict) -> "FitConfig":
+        """From the fields of a JSON object. Raises ValueError, TypeError, KeyError."""
+        return cls(**{**fields, "weight": tuple(fields["weight"])})

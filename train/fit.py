@@ -41,6 +41,7 @@ from tqdm import tqdm
 from malaygpt.checkpoint import SHORTLIST, CheckpointError
 from malaygpt.model import PRESETS
 from train.config import FitConfig
+from train.origin import write_origin
 from train.processes import Processes
 from train.state import checkpoints, clear_partial, write_atomically
 from train.trainer import CONFIG, CORPUS, Trainer
@@ -193,6 +194,8 @@ def start(options: argparse.Namespace, processes: Processes) -> Trainer:
         trainer.start_from(options.start_from)
     if processes.first:
         if not options.resume:
+            if options.start_from:
+                write_origin(options.out, options.start_from)
             for name in (CORPUS, SHORTLIST):
                 if (options.packed / name).is_file():
                     shutil.copyfile(options.packed / name, options.out / name)

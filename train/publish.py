@@ -34,6 +34,7 @@ from train.config import FitConfig
 from train.corpus import read_test_set
 from train.evaluate import evaluate, write_scores
 from train.export import FORMATS, add_options, export
+from train.origin import read_origin
 from train.state import checkpoints, read_position
 from train.trainer import CONFIG, CORPUS
 from train.upload import Remote, open_branch, open_repo, push
@@ -120,7 +121,7 @@ def publish_run(options: argparse.Namespace) -> None:
     run, checkpoint = find_run(options.source)
     corpus = json.loads((run / CORPUS).read_text())
     check_tests(options.test, corpus)
-    making = Making(FitConfig.load(run / CONFIG), corpus, read_position(checkpoint))
+    making = Making(FitConfig.load(run / CONFIG), corpus, read_position(checkpoint), read_origin(run))
     about = options.about.read_text(encoding="utf-8") if options.about else NOTHING_SAID
     particulars = Particulars(about, options.license or UNKNOWN, tuple(options.datasets), options.repo)
     remote = open_repo(options.repo, private=options.private, tag=options.tag) if options.repo else None

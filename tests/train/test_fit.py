@@ -24,6 +24,7 @@ from train import fit
 from train.average import MovingAverage
 from train.config import FitConfig
 from train.loss import batch_loss
+from train.origin import Leg, read_origin
 from train.state import MOMENTS, checkpoints, read_position
 from train.trainer import FAILED, Trainer, compile_blocks
 
@@ -169,6 +170,27 @@ def test_a_run_can_start_from_the_weights_of_a_checkpoint(packed, whole, tmp_pat
     command = [str(packed), "--out", str(tmp_path / "run"), *OPTIONS, *QUICK, "--epochs", "1"]
     assert fit.main([*command, "--start-from", str(checkpoints(whole)[-1])]) == 0
     assert losses(tmp_path / "run")[0][1] < losses(whole)[0][1] - 0.5
+
+
+def test_a_run_says_what_runs_its_weights_came_from(packed, whole, tmp_path):
+    command = [str(packed), *OPTIONS[:2], *QUICK, "--epochs", "1", "--tokens-per-batch", "512"]
+    first, second = tmp_path / "first", tmp_path / "second"
+    assert fit.main([*command, "--out", str(first), "--start-from", str(checkpoints(whole)[0])]) == 0
+    assert fit.main([*command, "--out", str(second), "--start-from", str(checkpoints(first)[-1])]) == 0
+    assert read_origin(whole) == []
+    oldest, newest = read_origin(second)
+    assert [oldest] == read_origin(first)
+    assert oldest == Leg(FitConfig.load(whole / "fit.json"), read_position(checkpoints(whole)[0]))
+    assert newest == Leg(FitConfig.load(first / "fit.json"), read_position(checkpoints(first)[-1]))
+    assert oldest.position.epoch == 1 and "1 epochs, with AdamW at a peak learning rate of 0.001" in oldest.line
+
+
+def test_weights_of_unknown_making_are_called_that(packed, whole, tmp_path):
+    bundle = shutil.copytree(checkpoints(whole)[-1], tmp_path / "bundle" / "checkpoints" / "x")
+    command = [str(packed), "--out", str(tmp_path / "run"), *OPTIONS[:2], *QUICK, "--epochs", "1"]
+    assert fit.main([*command, "--start-from", str(bundle)]) == 0
+    (leg,) = read_origin(tmp_path / "run")
+    assert leg.line == "a run that is not known"
 
 
 def test_weights_of_another_shape_or_tokenizer_are_refused(packed, whole, checkpoint, tmp_path, capsys):

@@ -12,8 +12,8 @@ from safetensors import safe_open
 from malaygpt import Translator
 from malaygpt.hub import EMBEDDED, FILES, find_checkpoint
 from tests.hub_double import TOKEN, HubDouble, Outcome, User, serving
-from train import publish
-from train.state import checkpoints
+from train import fit, publish
+from train.state import checkpoints, read_position
 
 
 def test_a_bundle_translates_as_its_run_does_and_says_what_it_is(data, trained, tmp_path):
@@ -35,6 +35,15 @@ def test_a_bundle_translates_as_its_run_does_and_says_what_it_is(data, trained, 
     assert f"| {score:.1f} |" in card
     assert "| morning | 1 |" in card
     assert "made by us" in card
+
+
+def test_the_card_names_the_runs_before(data, packed, trained, tmp_path):
+    begin = [str(packed), "--out", str(tmp_path / "run"), "--preset", "tiny", "--epochs", "1", "--num-samples", "0"]
+    assert fit.main([*begin, "--optimizer", "muon", "--start-from", str(checkpoints(trained)[-1])]) == 0
+    assert publish.main([str(tmp_path / "run"), "--out", str(tmp_path / "bundle")]) == 0
+    card = " ".join((tmp_path / "bundle" / "README.md").read_text().split())
+    assert "Muon with a peak learning rate of 0.001" in card
+    assert f"Before that: {read_position(checkpoints(trained)[-1]).step:,} steps" in card and "with AdamW" in card
 
 
 def test_a_bundle_takes_the_place_of_a_bundle_and_of_nothing_else(trained, tmp_path, capsys):
