@@ -12,8 +12,10 @@ Text in, text out; when to try again is attempts.py's.
 import re
 from collections import Counter
 from collections.abc import Callable, Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from difflib import SequenceMatcher
+
+from malaygpt.traced import Edit, edit
 
 STAND_INS = ("{{{}}}", "%{}$s", "[{}]")
 """Formats of stand-ins, the surest first; texts of software taught the model to copy them"""
@@ -128,6 +130,8 @@ class Hidden:
     """What the model sees instead"""
     glued: tuple[bool, bool]
     """Whether the span touches another word before it, and after it; its stand-in touches neither"""
+    start: int
+    """Where the span stands in the sentence"""
 
 
 @dataclass(frozen=True)
@@ -136,6 +140,14 @@ class Protected:
 
     text: str
     hidden: tuple[Hidden, ...]
+
+    @property
+    def edits(self) -> list[Edit]:
+        """What makes `text` of the sentence"""
+        return [
+            Edit(item.start, item.start + len(item.span), " " * item.glued[0] + item.stand_in + " " * item.glued[1])
+            for item in self.hidden
+        ]
 
     @property
     def has_words(self) -> bool:
@@ -168,14 +180,13 @@ def protect(sentence: str, style: int = 0, also: Collection[str] = ()) -> Protec
     """
     places = _places(sentence, also)
     form = _free_form(sentence, places, style)
-    pieces, hidden, end = [], [], 0
+    hidden = []
     for number, (start, stop) in enumerate(places, 1):
         span = sentence[start:stop]
         glued = (_is_glued(sentence[start - 1 : start], span[0]), _is_glued(sentence[stop : stop + 1], span[-1]))
-        hidden.append(Hidden(span, form.format(number), glued))
-        pieces += [sentence[end:start], " " * glued[0], form.format(number), " " * glued[1]]
-        end = stop
-    return Protected("".join([*pieces, sentence[end:]]), tuple(hidden))
+        hidden.append(Hidden(span, form.format(number), glued, start))
+    protected = Protected(sentence, tuple(hidden))
+    return replace(protected, text=edit(sentence, protected.edits))
 
 
 def _is_glued(neighbour: str, edge: str) -> bool:
@@ -211,7 +222,7 @@ def restore(protected: Protected, malay: str) -> str | None:
     """The Malay with the spans in their places; None unless each stand-in stands there exactly once."""
     if any(malay.count(item.stand_in) != 1 for item in protected.hidden):
         return None
-    return _put_back(protected, malay)
+    return edit(malay, restoring(protected, malay))
 
 
 def restore_start(protected: Protected, malay: str) -> str:
@@ -220,22 +231,24 @@ def restore_start(protected: Protected, malay: str) -> str:
         cut = next((n for n in range(len(item.stand_in) - 1, 0, -1) if malay.endswith(item.stand_in[:n])), 0)
         if cut:
             malay = malay[:-cut]
-    return _put_back(protected, malay.rstrip())
+    malay = malay.rstrip()
+    return edit(malay, restoring(protected, malay))
 
 
-def _put_back(protected: Protected, malay: str) -> str:
-    """In one pass, because a span may look like the stand-in of another."""
+def restoring(protected: Protected, malay: str) -> list[Edit]:
+    """What puts the spans in the places of their stand-ins, as many as are there, without the spaces that parted them
+    from the words they touch. Found in one pass, because a span may look like the stand-in of another."""
     items = {item.stand_in: item for item in protected.hidden}
     if not items:
-        return malay
+        return []
     stand_ins = "|".join(re.escape(stand_in) for stand_in in items)
-
-    def span(match: re.Match) -> str:
-        before, item, after = match.groups()
-        left, right = items[item].glued
-        return ("" if left else before) + items[item].span + ("" if right else after)
-
-    return re.sub(rf"( ?)({stand_ins})( ?)", span, malay)
+    edits = []
+    for match in re.finditer(rf"( ?)({stand_ins})( ?)", malay):
+        left, right = items[match[2]].glued
+        edits += [Edit(*match.span(1), "")] * left
+        edits += [Edit(*match.span(2), items[match[2]].span)]
+        edits += [Edit(*match.span(3), "")] * right
+    return edits
 
 
 def split_around(sentence: str) -> list[tuple[str, bool]]:
@@ -343,4 +356,9 @@ def find_loop(malay: str, english: str = "") -> int | None:
 
 def cut_loops(text: str) -> str:
     """The text with every loop said once."""
-    return _LOOP.sub(lambda match: match[match.lastindex], text)
+    return edit(text, cutting(text))
+
+
+def cutting(text: str) -> list[Edit]:
+    """What leaves of every loop its first unit"""
+    return [Edit(match.end(match.lastindex), match.end(), "") for match in _LOOP.finditer(text)]

@@ -3,8 +3,9 @@
 A Translator is made once and shared by everyone: it holds the model and the tokenizer and nothing about any request.
 """
 
-from collections.abc import Generator, Iterable, Iterator
-from dataclasses import dataclass
+import copy
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from pathlib import Path
 from threading import Lock
@@ -13,14 +14,16 @@ import torch
 
 from malaygpt.attempts import Attempts, Request
 from malaygpt.checkpoint import load_checkpoint, load_shortlist
-from malaygpt.decode import Hypothesis, SearchOptions, search, search_batch
+from malaygpt.decode import Hypothesis, SearchOptions, search_batch
 from malaygpt.engine import Engines, Shortlist
-from malaygpt.guard import REPLACEMENT, restore_start, split_around
+from malaygpt.explain import MOST_HYPOTHESES, NUM_ALTERNATIVES, Explanation, Part, Sentence, Shown
+from malaygpt.guard import split_around
 from malaygpt.hub import find_checkpoint
 from malaygpt.linear import Form
-from malaygpt.model import Transformer
+from malaygpt.model import Attention, Transformer
 from malaygpt.segment import Segment, segment, split_to_fit, tidy
-from malaygpt.tokenizer import Tokenizer
+from malaygpt.tokenizer import CLS_ID, Tokenizer
+from malaygpt.watch import Returning, Watcher, options_for
 
 MAX_CHARS = 5000
 """Longest text that a visitor may send, in characters."""
@@ -31,8 +34,10 @@ LINES_AT_ONCE = 256
 CHARS_AT_ONCE = 100_000
 """Once lines have so many characters, no more are added to those translated together."""
 NUM_BEAMS = 4
-NO_REPEAT_NGRAM = 4
-"""Shortest run of tokens that is not said twice when a sentence that looped is decoded again"""
+BEAMS = SearchOptions(num_beams=NUM_BEAMS)
+"""How a text is translated"""
+EXPLAINED = replace(BEAMS, num_hypotheses=MOST_HYPOTHESES, num_alternatives=NUM_ALTERNATIVES)
+"""The same for a text whose translation is to be explained: it comes out as the same"""
 _loading = Lock()
 
 
@@ -49,6 +54,10 @@ class Update:
     num_tokens: int
     """Tokens decoded until now"""
     done: bool
+    tokens: tuple[Shown, ...] = ()
+    """What `text` ends with: the sentence being decoded, in stretches, with the probability of what was said of each"""
+    explanation: Explanation | None = field(default=None, compare=False, repr=False)
+    """How the translation came about, once all is done"""
 
 
 class Translator:
@@ -69,7 +78,10 @@ class Translator:
         self._model = model
         self._engines = Engines(model, shortlist, form)
         self._tokenizer = tokenizer
+        self._watcher = Watcher(self._engines.alone, tokenizer)
         self._guarded = guarded
+        self._in_float32 = model if model.embedding.weight.dtype == torch.float32 else None
+        self._copying = Lock()
 
     @classmethod
     def load(
@@ -132,45 +144,72 @@ class Translator:
         malay = iter([self._outcome(attempt, together) for attempt in self._settle(attempts, together)])
         return ["".join(next(malay) if part.is_sentence else part.text for part in text) for text in parts]
 
-    def stream(self, text: str) -> Iterator[Update]:
-        """The Malay as it is decoded: an update for every token and one when all is done.
+    def stream(self, text: str, options: SearchOptions = EXPLAINED) -> Iterator[Update]:
+        """The Malay as it is decoded: an update for every token and one, with its explanation, when all is done.
 
         What is shown of a sentence is the likeliest beam, which may give way to another until the sentence is done, and
         be put right once faults are found in it. Nothing is computed ahead: closing the iterator stops the work.
         """
+        parts: list[Part] = []
         done, num_tokens = "", 0
         for part in self._parts(text):
             if not part.is_sentence:
+                parts.append(Part(part.text, part.text))
                 done += part.text
                 continue
-            sentence = _Returning(self._stream_sentence(part.text))
-            for shown in sentence:
+            shown: tuple[Shown, ...] = ()
+            watched = Returning(self._watcher.watch(self._begin(part.text), options))
+            for seen in watched:
                 num_tokens += 1
-                yield Update(done + shown, num_tokens, False)
-            done += sentence.value
-        yield Update(done, num_tokens, True)
+                newer = self._watcher.show(seen)
+                shown = shown if newer is None else newer
+                yield Update(done + "".join(each.text for each in shown), num_tokens, False, shown)
+            parts += watched.value
+            done += "".join(each.malay for each in watched.value)
+        yield Update(done, num_tokens, True, explanation=Explanation(tuple(parts), options))
 
-    def _stream_sentence(self, sentence: str) -> Generator[str, None, str]:
-        """Yields what can be shown after each token; returns the translation. Further attempts show nothing."""
-        attempt, shown = self._begin(sentence), ""
-        while attempt.request is not None:
-            steps = _Returning(
-                search(
-                    self._engines.alone,
-                    [self._tokenizer.encode(attempt.request.text)],
-                    _options(attempt.request),
-                    [self._tokenizer.encode(attempt.request.prefix)],
-                )
-            )
-            for step in steps:
-                if step.rows and attempt.number == 1:
-                    likeliest = max(step.rows[0], key=lambda row: row.log_prob)
-                    malay = self._text(token.id for token in likeliest.tokens())
-                    # A token may end within a character, whose other bytes are still to come.
-                    shown = restore_start(attempt.protected, malay.rstrip(REPLACEMENT))
-                yield shown
-            attempt = attempt.after(self._texts(steps.value[0]), self._num_pieces)
-        return self._outcome(attempt, together=False)
+    def explain(self, text: str, options: SearchOptions = EXPLAINED) -> Explanation:
+        """The translation of a text and how it came about, from one decoding.
+
+        Other options explain another search: `SearchOptions()` is greedy, one with a temperature samples. Alternatives
+        are always told of.
+        """
+        parts: list[Part] = []
+        for part in self._parts(text):
+            if part.is_sentence:
+                parts += Returning.result(self._watcher.watch(self._begin(part.text), options))
+            else:
+                parts.append(Part(part.text, part.text))
+        return Explanation(tuple(parts), options)
+
+    def attend(self, sentence: Sentence) -> Attention:
+        """What each head attended to, from one pass over the sentence in float32; T is `sentence.tokens`, and row t is
+        of the choice of tokens[t]."""
+        device = self.device
+        src = torch.tensor([sentence.source_ids], device=device)
+        return self._exact().attend(src, torch.tensor([[CLS_ID, *sentence.ids[:-1]]], device=device))
+
+    def _exact(self) -> Transformer:
+        """The model in float32: a copy, if it is stored shorter, made when it is first wanted and shared by all."""
+        with self._copying:
+            if self._in_float32 is None:
+                self._in_float32 = copy.deepcopy(self._model).float()
+        return self._in_float32
+
+    def choose(self, explanation: Explanation, sentence: int, position: int, choice: int | str) -> Explanation:
+        """The same text with another token, or another word that the reader typed, at this place among a sentence's
+        tokens. Only what follows it in the sentence is decoded anew.
+
+        Raises ValueError for a place or a token that there is not, and for a choice that loses what must be kept.
+        """
+        numbers = [i for i, part in enumerate(explanation.parts) if part.sentence is not None]
+        if not 0 <= sentence < len(numbers):
+            raise ValueError(f"There is no sentence {sentence}; the text has {len(numbers)}, counted from 0.")
+        parts = list(explanation.parts)
+        place = numbers[sentence]
+        chosen = self._watcher.choose(parts[place].sentence, position, choice, self._guarded)
+        parts[place] = Part(chosen.english, chosen.malay, chosen)
+        return replace(explanation, parts=tuple(parts))
 
     def _begin(self, sentence: str) -> Attempts:
         return Attempts.begin(sentence) if self._guarded else Attempts.begin_unguarded(sentence)
@@ -197,8 +236,9 @@ class Translator:
         """The hypotheses of each request, best first; those of one kind are decoded together, or else one by one."""
         engine, at_once = (self._engines.together, None) if together else (self._engines.alone, 1)
         hypotheses: list[list[str]] = [[]] * len(requests)
-        for options in dict.fromkeys(map(_options, requests)):
-            chosen = [i for i, request in enumerate(requests) if _options(request) == options]
+        all_options = [options_for(request, BEAMS) for request in requests]
+        for options in dict.fromkeys(all_options):
+            chosen = [i for i, each in enumerate(all_options) if each == options]
             sources = self._tokenizer.encode_batch([requests[i].text for i in chosen])
             prefixes = self._tokenizer.encode_batch([requests[i].prefix for i in chosen])
             for i, found in zip(chosen, search_batch(engine, sources, options, prefixes, at_once), strict=True):
@@ -243,24 +283,6 @@ def windows(lines: Iterable[str]) -> Iterator[list[str]]:
             window, num_chars = [], 0
     if window:
         yield window
-
-
-def _options(request: Request) -> SearchOptions:
-    return SearchOptions(
-        num_beams=max(NUM_BEAMS, request.num_hypotheses),
-        num_hypotheses=request.num_hypotheses,
-        no_repeat_ngram=0 if request.may_repeat else NO_REPEAT_NGRAM,
-    )
-
-
-class _Returning:
-    """Iterates over a generator and keeps what it returns, as `value`."""
-
-    def __init__(self, generator: Generator) -> None:
-        self._generator = generator
-
-    def __iter__(self) -> Iterator:
-        self.value = yield from self._generator
 
 
 @lru_cache(maxsize=1)

@@ -12,7 +12,7 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 import malaygpt
-import malaygpt.translator
+import malaygpt.watch
 from malaygpt import hub
 from malaygpt.model import ModelConfig, Transformer, build_model
 from malaygpt.segment import segment, tidy
@@ -166,7 +166,7 @@ def test_nothing_is_decoded_before_it_is_asked_for_nor_after_the_stream_is_close
     translator: Translator, monkeypatch: pytest.MonkeyPatch
 ):
     num_steps = 0
-    search = malaygpt.translator.search
+    search = malaygpt.watch.search
 
     def counted(*arguments):
         nonlocal num_steps
@@ -174,7 +174,7 @@ def test_nothing_is_decoded_before_it_is_asked_for_nor_after_the_stream_is_close
             num_steps += 1
             yield step
 
-    monkeypatch.setattr(malaygpt.translator, "search", counted)
+    monkeypatch.setattr(malaygpt.watch, "search", counted)
     stream = translator.stream("He eats rice and fish, not meat. " * 20)
     assert num_steps == 0
     for _ in range(3):
