@@ -1,0 +1,134 @@
+// The two lines of tokens: the English that was read, and the Malay as far as the replay has come, with arcs between
+// them. Behind each token is how much the choice that is shown attended to it.
+
+import { mountArcs } from "../arcs.js";
+import { clamp, el, fill, percent } from "../dom.js";
+import { CLS, leave } from "./linking.js";
+
+const LEAST_SHOWN = 0.05; // smaller weights are not written out
+
+// onpoint(line, place or null), onstep(step); places of the Malay line are one more than tokens, after [CLS]
+export function mountStage(root, { words, onpoint, onstep }) {
+  const english = el("div", { class: "tokens english", role: "toolbar", "aria-label": words.englishTokens });
+  const malay = el("div", { class: "tokens malay", role: "toolbar", "aria-label": words.malayTokens });
+  const lines = { english, malay };
+  const englishTitle = el("h3", {}, words.english, el("span", { class: "what" }));
+  const malayTitle = el("h3", {}, words.malay, el("span", { class: "what" }));
+  const node = el("section", { class: "stage", "aria-label": words.stage });
+  const note = el("p", { class: "note attribution-note" }, words.attributionNote);
+  const arcs = mountArcs(node);
+  node.append(englishTitle, english, el("div", { class: "between" }), malay, malayTitle, note);
+  root.append(node);
+  const nodes = { english: [], malay: [] };
+  let last = null; // what was shown, to draw it anew when the room changes
+  const resized = new ResizeObserver(() => last && drawArcs(last));
+  resized.observe(node);
+
+  for (const [name, line] of Object.entries(lines)) {
+    const at = (event) => nodes[name].indexOf(event.target.closest(".token"));
+    const point = (event) => onpoint(name, at(event) < 0 ? null : at(event));
+    line.addEventListener("pointerover", point);
+    line.addEventListener("focusin", point);
+    line.addEventListener("pointerleave", leave(() => onpoint(name, null)));
+    line.addEventListener("focusout", () => onpoint(name, null));
+    line.addEventListener("keydown", (event) => walk(name, event));
+  }
+  malay.addEventListener("click", (event) => {
+    const at = nodes.malay.indexOf(event.target.closest(".token"));
+    if (at > 0) onstep(at - 1);
+  });
+
+  // The arrow keys walk along a line; of the Malay, the replay walks with them.
+  function walk(name, event) {
+    const moves = { ArrowLeft: -1, ArrowRight: 1, Home: -Infinity, End: Infinity };
+    if (!(event.key in moves)) return;
+    event.preventDefault();
+    event.stopPropagation();
+    const first = name === "malay" ? 1 : 0;
+    const at = clamp(nodes[name].indexOf(event.target) + moves[event.key], first, nodes[name].length - 1);
+    if (name === "malay") onstep(at - 1);
+    holdTab(name, at);
+    nodes[name][at].focus();
+  }
+
+  // One stop of the Tab key for each line
+  function holdTab(name, at) {
+    nodes[name].forEach((token, i) => token.setAttribute("tabindex", i === at ? 0 : -1));
+  }
+
+  function token(label) {
+    return el(
+      "button",
+      { type: "button", class: "token", tabindex: -1 },
+      el("span", { class: "label" }, label),
+      el("span", { class: "share" }),
+      el("span", { class: "attribution", "aria-hidden": "true" }),
+    );
+  }
+
+  function shade(name, weights, { source, tokens, scale, pointed, hides, step }) {
+    const labelled = name === "english" ? source : [CLS, ...tokens];
+    nodes[name].forEach((each, i) => {
+      const weight = weights[i] ?? null;
+      const isHidden = hides && labelled[i].special;
+      const isKnown = weight !== null && !isHidden;
+      each.style.setProperty("background-color", isKnown ? scale.fill(weight) : scale.card);
+      each.style.setProperty("color", isKnown ? scale.text(weight) : "");
+      each.children[1].textContent = isKnown && weight >= LEAST_SHOWN ? percent(weight) : "";
+      each.classList.toggle("aside", isHidden);
+      each.classList.toggle("pointed", pointed[name].includes(i));
+      const isLater = name === "malay" && i > step + 1;
+      each.classList.toggle("later", isLater);
+      const detail = isKnown ? fill(words.attended, { share: percent(weight) }) : isLater ? words.notYet : "";
+      each.setAttribute("aria-label", detail ? `${labelled[i].label}, ${detail}` : labelled[i].label);
+    });
+  }
+
+  function attribute(scores) {
+    const most = Math.max(...(scores ?? []).map(Math.abs), Number.MIN_VALUE);
+    nodes.english.forEach((each, i) => {
+      const score = scores?.[i] ?? 0;
+      each.lastChild.style.setProperty("width", `${(100 * Math.abs(score)) / most}%`);
+      each.lastChild.classList.toggle("against", score < 0);
+      if (scores) each.title = fill(words.attributed, { score: score.toPrecision(2) });
+      else each.removeAttribute("title");
+    });
+  }
+
+  function drawArcs({ row, cross, pointed, scale }) {
+    arcs.show(nodes.english, nodes.malay[row + 1], cross, pointed.english, scale);
+  }
+
+  return {
+    // A sentence's tokens
+    write(source, tokens) {
+      nodes.english = source.map(({ label }) => token(label));
+      nodes.malay = [CLS, ...tokens].map(({ label }) => token(label));
+      english.replaceChildren(...nodes.english);
+      malay.replaceChildren(...nodes.malay);
+      last = null;
+      holdTab("english", 0);
+    },
+    // row: the choice that is shown, `step` unless another is pointed at; cross and decoder: its weights on each line;
+    // scores: attribution of that choice, or null; hasAttribution: whether any choice has it;
+    // titles: {english, malay} that say which attention it is
+    show(state) {
+      const { step, row, cross, decoder, scores, hasAttribution, titles } = state;
+      englishTitle.lastChild.textContent = titles.english;
+      malayTitle.lastChild.textContent = titles.malay;
+      shade("english", cross, state);
+      shade("malay", decoder.slice(0, row + 1), state);
+      nodes.malay.forEach((each, i) => {
+        each.classList.toggle("chosen", i === step + 1);
+        each.toggleAttribute("aria-current", false);
+        if (i === step + 1) each.setAttribute("aria-current", "step");
+      });
+      holdTab("malay", step + 1);
+      note.hidden = !hasAttribution;
+      attribute(scores);
+      last = state;
+      drawArcs(state);
+    },
+    destroy: () => resized.disconnect(),
+  };
+}
