@@ -16,6 +16,7 @@ import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from playwright.sync_api import Browser, Locator, Page, Playwright, Request
@@ -51,7 +52,11 @@ def running_app() -> Iterator[str]:
     if checkpoint := os.environ.get("MALAYGPT_TEST_CHECKPOINT"):
         command += ["--checkpoint", checkpoint]
     with tempfile.TemporaryFile("w+") as output:
-        app = subprocess.Popen(command, cwd=ROOT, stdout=output, stderr=subprocess.STDOUT)
+        # A visitor has a processor of their own. Where there is one for both, the app waits for the browser, and is not
+        # done before Stop can be pressed.
+        app = subprocess.Popen(
+            command, cwd=ROOT, stdout=output, stderr=subprocess.STDOUT, preexec_fn=partial(os.nice, 10)
+        )
         try:
             if not answers(f"http://127.0.0.1:{port}/", app):
                 output.seek(0)
