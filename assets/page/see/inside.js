@@ -16,10 +16,10 @@ import { mountFigures } from "./inside/figures.js";
 import { makeLens } from "./inside/lens.js";
 import { KINDS, fromCell, fromEnglish, fromMalay } from "./inside/linking.js";
 import { mountPieces, readTokens, shown } from "./inside/pieces.js";
-import { mountPlayer } from "./inside/player.js";
+import { mountPlayer, steer } from "./inside/player.js";
 import { mountStage } from "./inside/stage.js";
 import { attentionMaps } from "./maps.js";
-import { readScale } from "./scale.js";
+import { readScale, watchThemes } from "./scale.js";
 
 export { ENGLISH, MALAY } from "./inside.words.js";
 
@@ -53,18 +53,8 @@ export function mountInside(root, { words, ask, reducedMotion }) {
   const pieces = mountPieces(body, { words, onpoint });
   const figures = mountFigures(body, { words });
 
-  node.addEventListener("keydown", (event) => {
-    if (event.defaultPrevented || event.altKey || event.ctrlKey || event.metaKey) return;
-    if (event.key === "Escape") return setPointed(NOWHERE);
-    const hasOwn = event.key === " " ? "input, select, a, summary, button" : "input, select, a, summary";
-    if (event.target.closest(hasOwn)) return;
-    const happens = { ArrowLeft: "previous", ArrowRight: "next", Home: "first", End: "last", " ": "toggle" }[event.key];
-    if (!happens) return;
-    event.preventDefault();
-    player.happen(happens);
-  });
-  const themes = new MutationObserver(() => restyle());
-  for (const each of [document.documentElement, document.body]) themes.observe(each, { attributeFilter: ["class"] });
+  steer(node, player, () => setPointed(NOWHERE));
+  const themes = watchThemes(() => restyle());
   // In the next frame: what is drawn may change the height of what is observed.
   const resized = new ResizeObserver(() => requestAnimationFrame(() => attention.resize()));
   resized.observe(columns);

@@ -13,9 +13,9 @@ import { attentionRemark, remarks } from "./learn/remarks.js";
 import { mountSaid } from "./learn/said.js";
 import { mountRadios } from "./inside/pickers.js";
 import { shown } from "./inside/pieces.js";
-import { mountPlayer } from "./inside/player.js";
-import { isNew } from "./reading/differences.js";
-import { readScale } from "./scale.js";
+import { mountPlayer, steer } from "./inside/player.js";
+import { isNew } from "./differences.js";
+import { readScale, watchThemes } from "./scale.js";
 
 export { ENGLISH, MALAY } from "./learn.words.js";
 
@@ -69,17 +69,8 @@ export function mountLearn(root, { words, ask, reducedMotion }) {
   progress.append(plots);
   body.append(stage, el("div", { class: "columns" }, looks, progress));
 
-  node.addEventListener("keydown", (event) => {
-    if (event.defaultPrevented || event.altKey || event.ctrlKey || event.metaKey) return;
-    if (event.key === "Escape") return setPointed(NOWHERE);
-    if (event.target.closest("input, select") || (event.key === " " && event.target.closest("button"))) return;
-    const happens = { ArrowLeft: "previous", ArrowRight: "next", Home: "first", End: "last", " ": "toggle" }[event.key];
-    if (!happens) return;
-    event.preventDefault();
-    player.happen(happens);
-  });
-  const themes = new MutationObserver(() => restyle());
-  for (const each of [document.documentElement, document.body]) themes.observe(each, { attributeFilter: ["class"] });
+  steer(node, player, () => setPointed(NOWHERE));
+  const themes = watchThemes(() => restyle());
   // In the next frame: what is drawn may change the height of what is observed.
   const resized = new ResizeObserver(() => requestAnimationFrame(() => room.clientWidth !== width && restyle()));
   resized.observe(room);

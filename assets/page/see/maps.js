@@ -69,10 +69,6 @@ export function keep(map, rows, columns) {
   return { rows: rows.length, columns: columns.length, weights };
 }
 
-export function weightAt(map, row, column) {
-  return map.weights[row * map.columns + column];
-}
-
 export function range(length) {
   return Array.from({ length }, (_, i) => i);
 }

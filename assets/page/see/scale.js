@@ -87,3 +87,10 @@ function fromOklab([lightness, a, b]) {
     -0.0041960863 * l - 0.7034186147 * m + 1.707614701 * s,
   ].map(gamma);
 }
+
+// Calls `react` whenever the page may have gone from light to dark or back; the observer is to be disconnected.
+export function watchThemes(react) {
+  const themes = new MutationObserver(() => react());
+  for (const each of [document.documentElement, document.body]) themes.observe(each, { attributeFilter: ["class"] });
+  return themes;
+}

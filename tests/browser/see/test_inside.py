@@ -1,10 +1,8 @@
 """The Inside view, driven as a visitor would, with what the embedded checkpoint says of its translations."""
 
 import functools
-import http.server
 import json
 import re
-import threading
 import xml.etree.ElementTree as ElementTree
 from base64 import b64decode, b64encode
 from collections.abc import Callable, Iterator
@@ -18,33 +16,18 @@ from playwright.sync_api import Browser, Download, Locator, Page
 from malaygpt.explain import attention_json
 from malaygpt.translator import Translator
 
-from ..running import EXAMPLES, ROOT
+from ..running import EXAMPLES
+from . import viewing
+from .viewing import NARROW, WIDE
 
 SENTENCE = "The children are playing in the park with their grandmother."
 TEXT = "Good morning. Where is the nearest train station? I lost my umbrella at https://example.com/a."
-WIDE, NARROW = (1280, 860), (360, 740)
 KINDS = ("encoder", "decoder", "cross")
 MODEL = {
     **{"num_parameters": 14_978_304, "d_model": 384, "num_heads": 6, "d_head": 64, "d_ff": 1536},
     **{"num_encoder_blocks": 4, "num_decoder_blocks": 2, "vocab_size": 8192},
     "links": {"d_model": "https://example.org/model.py#L30", "cross": "https://example.org/model.py#L200"},
 }
-
-# Notes every text drawn on a canvas that is on the page, with the middle of its line in CSS pixels, and forgets those
-# before when the canvas is cleared.
-NOTE_LABELS = """() => {
-  const { fillText, fillRect } = CanvasRenderingContext2D.prototype;
-  CanvasRenderingContext2D.prototype.fillRect = function (...box) {
-    if (this.canvas.isConnected) this.canvas.labels = [];
-    return fillRect.apply(this, box);
-  };
-  CanvasRenderingContext2D.prototype.fillText = function (text, x, y) {
-    const { x: left, y: top } = this.getTransform().transformPoint({ x, y });
-    const turned = this.getTransform().b !== 0;
-    if (this.canvas.isConnected) this.canvas.labels.push({ text, x: left, y: top, turned });
-    return fillText.call(this, text, x, y);
-  };
-}"""
 
 # Middle of the pixels that are of the scale's last colour, left of and above the frame left out
 BRIGHT = """(canvas) => {
@@ -57,21 +40,6 @@ BRIGHT = """(canvas) => {
   const mean = (values) => values.reduce((sum, value) => sum + value, 0) / values.length;
   return { x: mean(found.map((i) => i % width)), y: mean(found.map((i) => Math.floor(i / width))), area: found.length };
 }"""
-
-
-class Quiet(http.server.SimpleHTTPRequestHandler):
-    def log_message(self, *args: object) -> None:
-        pass
-
-
-@pytest.fixture(scope="module")
-def address() -> Iterator[str]:
-    """The repository, served"""
-    handler = functools.partial(Quiet, directory=ROOT)
-    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
-        yield f"http://127.0.0.1:{server.server_port}"
-        server.shutdown()
 
 
 @dataclass(frozen=True)
@@ -111,11 +79,8 @@ def case(embedded: Translator) -> Callable[[str], Case]:
 
 
 @dataclass(frozen=True)
-class Reader:
+class Reader(viewing.Reader):
     """One reader before the view."""
-
-    page: Page
-    troubles: list[str]
 
     def show(self, case: Case, **given: object) -> "Reader":
         """Shows the first sentence, or another, with its attention."""
@@ -123,10 +88,6 @@ class Reader:
         given.setdefault("attention", case.attentions[given["sentence"]])
         self.page.evaluate("(given) => view.show(given)", {"explanation": case.explanation, **given})
         return self
-
-    @property
-    def canvas(self) -> Locator:
-        return self.page.locator("canvas.map")
 
     @property
     def readout(self) -> str:
@@ -164,41 +125,12 @@ class Reader:
             self.page.get_by_role("button", name=way, exact=True).click()
         return download.value
 
-    def module(self, name: str, code: str, argument: object = None) -> object:
-        """Evaluates JavaScript to which the module of this name is `m`, and the argument is `it`."""
-        script = f"async (it) => {{ const m = await import('/assets/page/see/{name}.js'); return {code}; }}"
-        return self.page.evaluate(script, argument)
-
 
 @pytest.fixture
 def visit(browser: Browser, address: str) -> Iterator[Callable[..., Reader]]:
-    """Opens the harness; nothing may go wrong in it unseen."""
-    contexts, readers = [], []
-
-    def open_page(
-        size: tuple[int, int] = WIDE, dark: bool = False, language: str = "en", answer: str = "", noted: bool = True
-    ) -> Reader:
-        width, height = size
-        context = browser.new_context(viewport={"width": width, "height": height}, accept_downloads=True)
-        contexts.append(context)
-        page = context.new_page()
-        troubles: list[str] = []
-        page.on("pageerror", lambda error: troubles.append(str(error)))
-        page.on("console", lambda message: message.type == "error" and troubles.append(message.text))
-        page.goto(f"{address}/tests/browser/see/harness_inside.html")
-        page.wait_for_function("window.mount !== undefined")
-        if noted:
-            page.evaluate(NOTE_LABELS)
-        page.evaluate("(dark) => document.body.classList.toggle('dark', dark)", dark)
-        page.evaluate(f"(language) => mount(language{answer and f', {answer}'})", language)
-        readers.append(Reader(page, troubles))
-        return readers[-1]
-
-    yield open_page
-    troubles = [trouble for reader in readers for trouble in reader.troubles]
-    for context in contexts:
-        context.close()
-    assert troubles == []
+    """Opens the view."""
+    with viewing.visits(browser, address, "inside", Reader) as open_page:
+        yield open_page
 
 
 @pytest.fixture
@@ -729,7 +661,10 @@ def test_another_sentence_is_fetched_and_a_late_answer_for_one_that_was_left_is_
     reader.page.evaluate("(attention) => answers[1].resolve(attention)", here.attentions[1])
     reader.page.wait_for_timeout(50)
     assert reader.tokens("english").locator(".label").all_inner_texts() == here.labels("source", 2)
-    assert reader.page.evaluate("asked") == [["attention", 1], ["attention", 2]]
+    assert reader.page.evaluate("asked.map(([kind, { sentence }]) => [kind, sentence])") == [
+        ["attention", 1],
+        ["attention", 2],
+    ]
 
 
 def test_attention_that_cannot_be_had_is_said_and_can_be_asked_for_again(

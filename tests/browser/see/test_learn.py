@@ -1,10 +1,7 @@
 """The Watch it learn view, driven as a visitor would, with what real weights say: random, damaged, and the embedded."""
 
-import functools
-import http.server
 import json
 import re
-import threading
 from base64 import b64decode
 from collections.abc import Callable, Iterator
 from copy import deepcopy
@@ -13,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 import pytest
 import torch
-from playwright.sync_api import Browser, Locator, Page
+from playwright.sync_api import Browser, Locator
 
 from malaygpt.checkpoint import load_checkpoint
 from malaygpt.model import Transformer, build_model
@@ -22,8 +19,9 @@ from malaygpt.tokenizer import SEP_ID
 from train.timeline import translate
 
 from ..running import ROOT
+from . import viewing
+from .viewing import NARROW, WIDE
 
-WIDE, NARROW = (1280, 860), (360, 740)
 PROBES = [
     "I do not drink coffee at night.",
     "The black cat sleeps under an old wooden table.",
@@ -42,37 +40,6 @@ FIGURES = {
 """Of the moments, made up"""
 DAMAGE = 0.9, 0.6
 """Standard deviations of the noise on the weights at moments in between, in those of the weights"""
-
-# Notes every text drawn on a canvas that is on the page, with its place in CSS pixels, and forgets those before when
-# the canvas is cleared.
-NOTE_LABELS = """() => {
-  const { fillText, fillRect } = CanvasRenderingContext2D.prototype;
-  CanvasRenderingContext2D.prototype.fillRect = function (...box) {
-    if (this.canvas.isConnected) this.canvas.labels = [];
-    return fillRect.apply(this, box);
-  };
-  CanvasRenderingContext2D.prototype.fillText = function (text, x, y, ...rest) {
-    const { x: left, y: top } = this.getTransform().transformPoint({ x, y });
-    const turned = this.getTransform().b !== 0;
-    if (this.canvas.isConnected) this.canvas.labels.push({ text, x: left, y: top, turned });
-    return fillText.call(this, text, x, y, ...rest);
-  };
-}"""
-
-
-class Quiet(http.server.SimpleHTTPRequestHandler):
-    def log_message(self, *args: object) -> None:
-        pass
-
-
-@pytest.fixture(scope="module")
-def address() -> Iterator[str]:
-    """The repository, served"""
-    handler = functools.partial(Quiet, directory=ROOT)
-    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
-        yield f"http://127.0.0.1:{server.server_port}"
-        server.shutdown()
 
 
 @pytest.fixture(scope="module")
@@ -108,11 +75,8 @@ def damaged(model: Transformer, noise: float) -> Transformer:
 
 
 @dataclass(frozen=True)
-class Reader:
+class Reader(viewing.Reader):
     """One reader before the view."""
-
-    page: Page
-    troubles: list[str]
 
     def show(self, timeline: dict | None) -> "Reader":
         self.page.evaluate("(timeline) => view.show(timeline)", timeline)
@@ -121,10 +85,6 @@ class Reader:
     @property
     def slider(self) -> Locator:
         return self.page.locator("input[type=range]")
-
-    @property
-    def canvas(self) -> Locator:
-        return self.page.locator("canvas.map")
 
     def go(self, moment: int) -> "Reader":
         self.slider.fill(str(moment))
@@ -161,44 +121,12 @@ class Reader:
         }"""
         return np.array(self.canvas.evaluate(script, places))
 
-    def module(self, name: str, code: str, argument: object = None) -> object:
-        """Evaluates JavaScript to which the module of this name is `m`, and the argument is `it`."""
-        script = f"async (it) => {{ const m = await import('/assets/page/see/{name}.js'); return {code}; }}"
-        return self.page.evaluate(script, argument)
-
 
 @pytest.fixture
 def visit(browser: Browser, address: str) -> Iterator[Callable[..., Reader]]:
-    """Opens the harness; nothing may go wrong in it unseen."""
-    contexts, readers = [], []
-
-    def open_page(
-        size: tuple[int, int] = WIDE,
-        dark: bool = False,
-        language: str = "en",
-        answer: str = "",
-        motion: str = "no-preference",
-    ) -> Reader:
-        width, height = size
-        context = browser.new_context(viewport={"width": width, "height": height}, reduced_motion=motion)
-        contexts.append(context)
-        page = context.new_page()
-        troubles: list[str] = []
-        page.on("pageerror", lambda error: troubles.append(str(error)))
-        page.on("console", lambda message: message.type == "error" and troubles.append(message.text))
-        page.goto(f"{address}/tests/browser/see/harness_learn.html")
-        page.wait_for_function("window.mount !== undefined")
-        page.evaluate(NOTE_LABELS)
-        page.evaluate("(dark) => document.body.classList.toggle('dark', dark)", dark)
-        page.evaluate(f"(language) => mount(language{answer and f', {answer}'})", language)
-        readers.append(Reader(page, troubles))
-        return readers[-1]
-
-    yield open_page
-    troubles = [trouble for reader in readers for trouble in reader.troubles]
-    for context in contexts:
-        context.close()
-    assert troubles == []
+    """Opens the view."""
+    with viewing.visits(browser, address, "learn", Reader) as open_page:
+        yield open_page
 
 
 @pytest.fixture

@@ -55,3 +55,17 @@ export function mountPlayer(root, { words, onstep }) {
     destroy: () => clearTimeout(timer),
   };
 }
+
+// Lets the arrow keys, Home, End and Space steer a player from anywhere in a view but where they mean something already.
+export function steer(node, player, onescape) {
+  node.addEventListener("keydown", (event) => {
+    if (event.defaultPrevented || event.altKey || event.ctrlKey || event.metaKey) return;
+    if (event.key === "Escape") return onescape();
+    const hasOwn = event.key === " " ? "input, select, a, summary, button" : "input, select, a, summary";
+    if (event.target.closest(hasOwn)) return;
+    const happens = { ArrowLeft: "previous", ArrowRight: "next", Home: "first", End: "last", " ": "toggle" }[event.key];
+    if (!happens) return;
+    event.preventDefault();
+    player.happen(happens);
+  });
+}

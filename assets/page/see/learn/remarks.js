@@ -1,6 +1,6 @@
 // What can be said for certain of a moment, from the timeline alone: [[name, values]], for the words of those names.
 
-import { isNew } from "../reading/differences.js";
+import { isNew } from "../differences.js";
 import { isEnd, mean } from "./moments.js";
 
 const LEAST_PIECES = 4; // in a row; figures such as 1000 may well repeat a piece three times
