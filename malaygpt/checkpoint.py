@@ -31,6 +31,11 @@ class CheckpointError(Exception):
         super().__init__(" ".join(message.split()))
 
 
+def first_line(error: Exception) -> str:
+    """What an error says, as far as it fits a line of ours"""
+    return next(iter(str(error).strip().splitlines()), type(error).__name__)
+
+
 def save_checkpoint(
     directory: Path, config: ModelConfig, weights: dict[str, torch.Tensor], tokenizer: Tokenizer, dtype: torch.dtype
 ) -> None:

@@ -32,7 +32,7 @@ from huggingface_hub.errors import (
     XetDownloadError,
 )
 
-from malaygpt.checkpoint import CONFIG, TOKENIZER, WEIGHTS, CheckpointError
+from malaygpt.checkpoint import CONFIG, TOKENIZER, WEIGHTS, CheckpointError, first_line
 
 SECONDS_TO_ANSWER = 5
 """How long the Hub may take to say which commit is the newest; without an answer, nothing more is asked of it."""
@@ -203,12 +203,12 @@ def _explain(error: Exception, repo: str, revision: str) -> str:
         case HfHubHTTPError():
             return _explain_answer(error, name)
         case HTTPError() | TimeoutError():
-            reason = _first_line(error)
+            reason = first_line(error)
             return f"{name} is not in the cache, and the Hub cannot be reached ({reason}); check the network."
         case OSError() if error.errno in DISK_FULL:
             cache = constants.HF_HUB_CACHE
             return f"{name} does not fit on the disk: {cache} is full; make room, or set HF_HOME to another directory."
-    return f"{name} could not be fetched ({_first_line(error)}); try again, or give a directory."
+    return f"{name} could not be fetched ({first_line(error)}); try again, or give a directory."
 
 
 def _explain_answer(error: HfHubHTTPError, name: str) -> str:
@@ -220,7 +220,3 @@ def _explain_answer(error: HfHubHTTPError, name: str) -> str:
     if status in (401, 403):
         return f"{name} could not be fetched: the Hub refuses the token ({status}); set HF_TOKEN to one that may read."
     return f"{name} could not be fetched: the Hub answers {status}; try again later, or give a directory."
-
-
-def _first_line(error: Exception) -> str:
-    return next(iter(str(error).strip().splitlines()), type(error).__name__)

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from train.fit import LOG
+from train.fit import LOG, read_log
 from train.trainer import CONFIG
 
 if TYPE_CHECKING:
@@ -53,20 +53,12 @@ def _digest(text: str) -> str:
     return hashlib.blake2b(text.encode(), digest_size=16).hexdigest()
 
 
-def read_log(run: Path) -> list[Point]:
+def points_of(run: Path) -> list[Point]:
     """The points of a run's log, as far as it is written. Raises FileNotFoundError."""
     path = run / LOG
     if not path.is_file():
         raise FileNotFoundError(f"{run} has no {LOG}; give the directory that train.fit was told to write (--out).")
-    points = []
-    for line in path.read_text(encoding="utf-8").splitlines():
-        try:
-            figures = json.loads(line)
-            step = figures.pop("step")
-        except ValueError:  # the line that is being written
-            break
-        points.append(Point(step, figures, _digest(run_id(run) + line)))
-    return points
+    return [Point(figures.pop("step"), figures, _digest(run_id(run) + line)) for line, figures in read_log(path)]
 
 
 def storage() -> type["SQLiteStorage"]:
@@ -83,7 +75,7 @@ def send(run: Path, project: str) -> int:
 
     Raises FileNotFoundError, ModuleNotFoundError, and ValueError for a project that trackio cannot hold.
     """
-    points, store = read_log(run), storage()
+    points, store = points_of(run), storage()
     store.validate_project_name(project)
     store.init_db(project)
     query = f"SELECT log_id FROM metrics WHERE run_id = '{run_id(run)}'"

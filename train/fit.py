@@ -53,18 +53,23 @@ GRACE = 5.0
 """Seconds in which the first process can say what went wrong before torchrun, seeing another end, ends it too"""
 
 
+def read_log(path: Path) -> list[tuple[str, dict]]:
+    """The lines of a log and what they say; none when there is no log. One that was cut off by a kill, or is being
+    written, is left out."""
+    lines = []
+    for line in path.read_text(encoding="utf-8").splitlines() if path.exists() else ():
+        try:
+            lines.append((line, json.loads(line)))
+        except ValueError:
+            break
+    return lines
+
+
 class Log:
     """`log.jsonl`: one JSON object a line. After a kill it may be ahead of the checkpoint; those lines are cut off."""
 
     def __init__(self, path: Path, step: int) -> None:
-        lines = []
-        for line in path.read_text().splitlines() if path.exists() else ():
-            try:
-                if json.loads(line)["step"] <= step:
-                    lines.append(line + "\n")
-            except ValueError:  # the line that was being written
-                break
-        write_atomically(path, "".join(lines))
+        write_atomically(path, "".join(line + "\n" for line, record in read_log(path) if record["step"] <= step))
         self._file = path.open("a", buffering=1)
 
     def write(self, record: dict) -> None:

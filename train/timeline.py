@@ -32,7 +32,7 @@ from malaygpt.engine import PlainEngine
 from malaygpt.model import Transformer
 from malaygpt.timeline import CURVES, TIMELINE, VERSION
 from malaygpt.tokenizer import CLS_ID, SEP_ID, Tokenizer
-from train.fit import LOG
+from train.fit import LOG, read_log
 from train.state import MOMENTS, NAME, checkpoints, write_atomically
 
 PROBES = Path(__file__).with_name("probes.txt")
@@ -56,7 +56,7 @@ class Leg:
         """Directory by step of this leg"""
         if not self.weights:
             raise FileNotFoundError(f"{run} is not a run of train.fit, or holds no checkpoint yet.")
-        records = read_log(run / LOG)
+        records = [record for _, record in read_log(run / LOG)]
         self.losses = [record for record in records if "loss" in record]
         self.validations = [record for record in records if "chrf" in record]
         epochs = {0: 0.0} | {record["step"]: record["epoch"] for record in records}
@@ -76,17 +76,6 @@ class Leg:
         loss = lines[0]["loss"] if lines and step else None
         scores = next((line for line in self.validations if line["step"] == step), {})
         return rounded({**self.at(step), "loss": loss} | {name: scores.get(name) for name in SCORES})
-
-
-def read_log(path: Path) -> list[dict]:
-    """The lines of a run's log; none when there is no log. The last may be cut off, by a kill."""
-    records = []
-    for line in path.read_text().splitlines() if path.exists() else ():
-        try:
-            records.append(json.loads(line))
-        except ValueError:
-            break
-    return records
 
 
 def count(lines: list[dict]) -> dict[str, dict[int, float]]:

@@ -5,7 +5,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from malaygpt.checkpoint import CheckpointError
+from malaygpt.checkpoint import CheckpointError, first_line
 
 KINDS = {"model": {}, "space": {"space_sdk": "gradio"}}
 """What the Hub is told of a new repo of each kind"""
@@ -115,7 +115,7 @@ def _explain(error: Exception, repo: str) -> str:
             f"The Hub does not let you write to {repo} ({status}); check its name, "
             "and set HF_TOKEN to a token that may write there."
         )
-    reason = next(iter(str(error).strip().splitlines()), type(error).__name__)
+    reason = first_line(error)
     match error:
         case HFValidationError():
             return f"{repo!r} is not the name of a Hub repo, which is written user/name."

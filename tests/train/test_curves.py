@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from train import curves, fit
-from train.curves import VERSION, read_log, run_id, run_name
+from train.curves import VERSION, points_of, run_id, run_name
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -175,6 +175,6 @@ def test_without_trackio_the_command_that_installs_it_is_named(run, monkeypatch,
 
 def test_a_point_is_known_by_its_run_and_line(run, tmp_path):
     other = Path(shutil.copytree(run, tmp_path / "other"))
-    ids = [point.id for point in read_log(run)]
-    assert len({*ids, *(point.id for point in read_log(other))}) == 2 * len(ids)
-    assert [point.id for point in read_log(run)] == ids
+    ids = [point.id for point in points_of(run)]
+    assert len({*ids, *(point.id for point in points_of(other))}) == 2 * len(ids)
+    assert [point.id for point in points_of(run)] == ids
