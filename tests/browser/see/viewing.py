@@ -78,10 +78,11 @@ def visits(browser: Browser, address: str, view: str, reader: type[R]) -> Iterat
         answer: str = "",
         noted: bool = True,
         motion: str = "no-preference",
+        touch: bool = False,
     ) -> R:
         """`answer` is JavaScript: what the server says; `noted`: whether labels drawn on a canvas are."""
-        width, height = size
-        context = browser.new_context(viewport={"width": width, "height": height}, reduced_motion=motion)
+        viewport = {"width": size[0], "height": size[1]}
+        context = browser.new_context(viewport=viewport, reduced_motion=motion, has_touch=touch, is_mobile=touch)
         contexts.append(context)
         page = context.new_page()
         troubles: list[str] = []
