@@ -23,6 +23,8 @@ from torch import Tensor
 from malaygpt.model import Transformer, causal_mask
 from malaygpt.tokenizer import CLS_ID, UNK_ID
 
+DIGITS = 3
+"""Decimals of what browser code reads"""
 POSITIONS_AT_ONCE = 1024
 """Target positions in one batch. Each has a logit for every token: 32 MB with a vocabulary of 8,192."""
 NUM_STEPS = 16
@@ -52,6 +54,10 @@ class Occlusion:
         """Of the word that tokens first ... last - 1 make up. Raises ValueError if there are none."""
         _check_word(first, last, len(self.source))
         return Attribution(self.source[first:last].sum(0), self.target[first:last, :first].sum(0))
+
+    def to_json(self) -> dict[str, list[list[float]]]:
+        """The rows of both for browser code, rounded to thousandths of a nat."""
+        return {"source": _rounded(self.source), "target": _rounded(self.target)}
 
 
 @torch.inference_mode()
@@ -102,6 +108,11 @@ def integrate_gradients(
             gradients = torch.autograd.grad(log_probs[:, first:].sum(), points)
         source, target = ((gradient.mean(0) * way[0]).sum(-1) for gradient, way in zip(gradients, ways, strict=True))
     return Attribution(source, target[1 : first + 1])
+
+
+def _rounded(scores: Tensor) -> list[list[float]]:
+    # In double precision, where what is rounded is also short to write; added to zero, for there is a -0.0.
+    return (scores.double().round(decimals=DIGITS) + 0.0).tolist()
 
 
 def _each_hidden(ids: Tensor, first: int) -> Tensor:

@@ -1,6 +1,7 @@
 """Occlusion against reading again, integrated gradients against what they must add up to, and that nothing stays."""
 
 import copy
+import json
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
@@ -9,7 +10,7 @@ import torch
 from torch import Tensor
 
 from malaygpt import attribution
-from malaygpt.attribution import Attribution, integrate_gradients, occlude
+from malaygpt.attribution import Attribution, Occlusion, integrate_gradients, occlude
 from malaygpt.broken import Breakage, broken
 from malaygpt.model import Transformer
 from malaygpt.tokenizer import CLS_ID, SEP_ID, UNK_ID
@@ -76,6 +77,17 @@ def test_the_occlusion_of_a_word_is_the_sum_of_its_tokens_and_not_of_what_they_d
     without = log_probs(untrained_model, hidden(SRC, 1), TGT)[FIRST:LAST].sum()
     expected = log_probs(untrained_model, SRC, TGT)[FIRST:LAST].sum() - without
     torch.testing.assert_close(word.source[1], expected, atol=1e-5, rtol=1e-5)
+
+
+def test_the_json_of_an_occlusion_is_its_rows_in_thousandths(untrained_model: Transformer):
+    found = occlude(untrained_model, SRC, TGT)
+    written = json.loads(json.dumps(found.to_json()))
+    for name, expected in {"source": found.source, "target": found.target}.items():
+        torch.testing.assert_close(torch.tensor(written[name]), expected, atol=0.00051, rtol=0.0)
+    small = Occlusion(torch.tensor([[1 / 3, -1 / 3], [-0.0001, 12.34567]]), torch.zeros(2, 2))
+    assert json.dumps(small.to_json()) == (
+        '{"source": [[0.333, -0.333], [0.0, 12.346]], "target": [[0.0, 0.0], [0.0, 0.0]]}'
+    )
 
 
 def test_a_translation_of_one_token_has_no_prefix(untrained_model: Transformer):

@@ -22,16 +22,18 @@ export function short(label) {
   return characters.length <= LONGEST_LABEL ? label : `${characters.slice(0, LONGEST_LABEL - 1).join("")}…`;
 }
 
-// Where everything goes in a room of this width: {cell, left, top, width, height, every: cells to a label}
-export function layOut(context, { rows, columns }, scale, room) {
+// Where everything goes in a room of this width: {cell, left, top, width, height, every: cells to a label}. `beside` are
+// the axes of another map, where the two are to be of one size.
+export function layOut(context, axes, scale, room, beside = axes) {
   context.font = font(scale);
   const width = ({ label }) => context.measureText(short(label)).width;
-  const longest = (axis) => Math.ceil(Math.max(0, ...axis.map(width)));
-  const left = longest(rows) + GAP;
-  const top = longest(columns) + GAP;
-  const cell = clamp(Math.floor((room - left - 2) / Math.max(1, columns.length)), SMALLEST_CELL, LARGEST_CELL);
+  const longest = (name) => Math.ceil(Math.max(0, ...axes[name].map(width), ...beside[name].map(width)));
+  const count = (name) => Math.max(axes[name].length, beside[name].length);
+  const left = longest("rows") + GAP;
+  const top = longest("columns") + GAP;
+  const cell = clamp(Math.floor((room - left - 2) / Math.max(1, count("columns"))), SMALLEST_CELL, LARGEST_CELL);
   const every = Math.ceil(LEAST_FOR_LABEL / cell);
-  return { cell, left, top, width: left + cell * columns.length + 2, height: top + cell * rows.length + 2, every };
+  return { cell, left, top, width: left + cell * count("columns") + 2, height: top + cell * count("rows") + 2, every };
 }
 
 // What is at a point: {row, column}, either null on the other's labels; null where there is nothing
@@ -42,7 +44,7 @@ export function cellAt({ cell, left, top }, { rows, columns }, x, y) {
   return { row, column };
 }
 
-// picture: {map, image: its pixels, axes: {rows, columns}, isMasked(row, column)}
+// picture: {map, image: its pixels, axes: {rows, columns}, beside: other axes, or absent, isMasked(row, column)}
 // marks: {step, row, column}, places or null
 export function paint(context, layout, picture, scale, marks = {}) {
   context.fillStyle = scale.card;
@@ -195,7 +197,7 @@ export function mountHeatmap(root, { onpoint, onpick }) {
     },
     show(newPicture, newScale, newMarks) {
       [picture, scale, marks] = [{ ...newPicture, image: pixels(newPicture.map, newScale) }, newScale, newMarks];
-      layout = layOut(context, picture.axes, scale, root.clientWidth);
+      layout = layOut(context, picture.axes, scale, root.clientWidth, picture.beside);
       canvas.setAttribute("aria-label", picture.title);
       draw();
     },

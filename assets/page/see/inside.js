@@ -1,20 +1,21 @@
 // The Inside view: one translation step by step, what was likely at each, and every attention weight, replayed in the
 // browser without the server.
 //
-// show({explanation, sentence, attention, model, attribution, step}): explanation as malaygpt/explain.py documents it;
-// `sentence` a number in it; `attention` that sentence's attention_json, or absent, and then asked for; `model` =
-// {num_parameters, d_model, ..., links: {name: url}} or absent; `attribution` = {token, scores: one for each source
-// token} or absent; `step` where to begin. Another show of the same sentence leaves the replay where it is,
-// unless it names a step.
+// show({explanation, sentence, attention, model, step}): explanation as malaygpt/explain.py documents it; `sentence` a
+// number in it; `attention` that sentence's attention_json, or absent, and then asked for; `model` = {num_parameters,
+// d_model, ..., links: {name: url}} or absent; `step` where to begin. Another show of the same sentence leaves the
+// replay where it is, unless it names a step.
 //
-// Asks ask("attention", {sentence}) for the attention of a sentence that the reader picks.
+// Asks ask("attention", {sentence}) for the attention of a sentence that the reader picks, and ask("attribution",
+// {sentence}) for its attribution once the reader wants to see it.
 
 import { el, fill } from "./dom.js";
 import { mountAttention } from "./inside/attention.js";
+import { mountAttribution } from "./inside/attribution.js";
 import { mountChoices } from "./inside/choices.js";
 import { mountFigures } from "./inside/figures.js";
 import { makeLens } from "./inside/lens.js";
-import { KINDS, fromCell, fromEnglish, fromMalay } from "./inside/linking.js";
+import { CLS, KINDS, fromCell, fromEnglish, fromMalay } from "./inside/linking.js";
 import { mountPieces, readTokens, shown } from "./inside/pieces.js";
 import { mountPlayer, steer } from "./inside/player.js";
 import { mountStage } from "./inside/stage.js";
@@ -43,12 +44,10 @@ export function mountInside(root, { words, ask, reducedMotion }) {
   const onpoint = (line, at) => point(line, at);
   const stage = mountStage(body, { words, onpoint, onstep: (step) => player.happen("go", step) });
   const player = mountPlayer(body, { words, onstep: () => changeStep() });
+  const attribution = mountAttribution(body, { words, ask, onchange: () => state.begun && drawStage() });
   const columns = el("div", { class: "columns" });
   body.append(columns);
-  const beside = el("div", { class: "beside" });
-  columns.append(beside);
-  const choices = mountChoices(beside, { words });
-  beside.append(el("p", { class: "caveat" }, words.caveat));
+  const choices = mountChoices(columns, { words });
   const attention = mountAttention(columns, { words, onchange, onpoint: pointAtCell, onpick: pickCell });
   const pieces = mountPieces(body, { words, onpoint });
   const figures = mountFigures(body, { words });
@@ -129,6 +128,7 @@ export function mountInside(root, { words, ask, reducedMotion }) {
     choices.reserve(state.sentence.tokens);
     figures.show(model, shapes());
     relens();
+    attribution.begin(sentence, state.source.length, state.tokens.length);
     player.start(state.tokens.length, step, (at) => state.tokens[at].label);
     draw();
   }
@@ -219,17 +219,18 @@ export function mountInside(root, { words, ask, reducedMotion }) {
   }
 
   function drawStage() {
-    const { lens, kind, pointed, hides, shown, source, tokens } = state;
+    const { lens, kind, pointed, hides, source, tokens } = state;
     const step = player.step();
     const row = kind === "encoder" ? step : (pointed.row ?? step);
     const titles = {
       english: fill(words.titleCross, { where: lens.where("cross") }),
       malay: fill(words.titleDecoder, { where: lens.where("decoder") }),
     };
-    const scores = shown.attribution?.token === row ? shown.attribution.scores : null;
+    const counts = attribution.counts(row);
     const [cross, decoder] = [lens.row("cross", row), lens.row("decoder", row)];
-    const hasAttribution = Boolean(shown.attribution);
-    stage.show({ source, tokens, step, row, cross, decoder, titles, scores, hasAttribution, pointed, hides, scale });
+    stage.show({ source, tokens, step, row, cross, decoder, titles, counts, pointed, hides, scale });
+    const [english, malay] = [source, [CLS, ...tokens]].map((line) => line.map(({ label }) => label));
+    attribution.read(counts, { chosen: tokens[row].label, english, malay, pointed });
   }
 
   return {

@@ -9,11 +9,26 @@ export const ENGLISH = {
   titleCross: "what it looked at: {where}",
   titleDecoder: "what it looked back at: {where}",
   attended: "{share} of the attention",
-  attributed: "Attribution: {score}",
-  attributionNote: "Gold bars above the English: attribution, how much the choice depended on each piece.",
   notYet: "not yet said",
   caveat:
     "Attention shows where the model looked, not why it chose. By itself it is no explanation of the translation.",
+  attribution: "Attribution",
+  attributionNote:
+    "Attribution hides each token in turn, reads again, and asks how much likelier the choice was with it: above the " +
+    "English, what was read; below the Malay, what was already said. Nats are factors: +0.7 is twice as likely, +2.3 " +
+    "ten times.",
+  attributing: "Hiding each token in turn…",
+  attributionFailed: "The attribution could not be had.",
+  keyFor: "likelier with it",
+  keyAgainst: "likelier without it",
+  longest: "Longest bar of the sentence: {score}",
+  scoreFor: "{nats} nats, {times} times likelier with it",
+  scoreAgainst: "{nats} nats, {times} times likelier without it",
+  scoreNothing: "{nats} nats, as likely without it",
+  moreThan: "more than {number}",
+  contribution: "Choosing {row}, with and without {token}: {score}.",
+  mostRead: "Choosing {row}, the English that counts most is {token}: {score}.",
+  mostSaid: "Of the Malay before it, {token}: {score}.",
 
   sentence: "Sentence",
   sentenceOption: "{number}. {text}",
@@ -118,12 +133,26 @@ export const MALAY = {
   titleCross: "yang dipandangnya: {where}",
   titleDecoder: "yang ditolehnya semula: {where}",
   attended: "{share} daripada perhatian",
-  attributed: "Atribusi: {score}",
-  attributionNote:
-    "Palang emas di atas bahasa Inggeris: atribusi, iaitu sejauh mana pilihan itu bergantung pada setiap cebisan.",
   notYet: "belum disebut",
   caveat:
     "Perhatian menunjukkan ke mana model memandang, bukan sebab pilihannya. Ia sahaja tidak menjelaskan terjemahan.",
+  attribution: "Atribusi",
+  attributionNote:
+    "Atribusi menyembunyikan token satu demi satu, membaca semula, dan bertanya berapa kali lebih berkemungkinan " +
+    "pilihan itu dengan adanya token tersebut: di atas bahasa Inggeris, yang dibaca; di bawah bahasa Melayu, yang " +
+    "sudah disebut. Nat ialah gandaan: +0.7 dua kali lebih berkemungkinan, +2.3 sepuluh kali.",
+  attributing: "Menyembunyikan token satu demi satu…",
+  attributionFailed: "Atribusi tidak dapat diperoleh.",
+  keyFor: "lebih berkemungkinan dengannya",
+  keyAgainst: "lebih berkemungkinan tanpanya",
+  longest: "Palang terpanjang dalam ayat ini: {score}",
+  scoreFor: "{nats} nat, {times} kali lebih berkemungkinan dengannya",
+  scoreAgainst: "{nats} nat, {times} kali lebih berkemungkinan tanpanya",
+  scoreNothing: "{nats} nat, sama berkemungkinan tanpanya",
+  moreThan: "lebih daripada {number}",
+  contribution: "Semasa memilih {row}, dengan dan tanpa {token}: {score}.",
+  mostRead: "Semasa memilih {row}, token Inggeris yang paling penting ialah {token}: {score}.",
+  mostSaid: "Daripada token Melayu sebelumnya, {token}: {score}.",
 
   sentence: "Ayat",
   sentenceOption: "{number}. {text}",

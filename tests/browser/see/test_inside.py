@@ -11,9 +11,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from playwright.sync_api import Browser, Download, Locator, Page
 
+from malaygpt.attribution import occlude
+from malaygpt.checkpoint import load_checkpoint
 from malaygpt.explain import attention_json
+from malaygpt.hub import EMBEDDED
+from malaygpt.tokenizer import CLS_ID
 from malaygpt.translator import Translator
 
 from ..running import EXAMPLES
@@ -28,6 +33,12 @@ MODEL = {
     **{"num_encoder_blocks": 4, "num_decoder_blocks": 2, "vocab_size": 8192},
     "links": {"d_model": "https://example.org/model.py#L30", "cross": "https://example.org/model.py#L200"},
 }
+
+# Answers that are given by hand, by the sentence that was asked about
+ANSWERS = """(() => {
+  window.answers = {};
+  return (kind, { sentence }) => new Promise((resolve, reject) => { answers[sentence] = { resolve, reject }; });
+})()"""
 
 # Middle of the pixels that are of the scale's last colour, left of and above the frame left out
 BRIGHT = """(canvas) => {
@@ -613,25 +624,216 @@ def test_the_numbers_are_the_models_and_link_to_its_code(reader: Reader, case: C
     assert links == [["384", MODEL["links"]["d_model"]], ["2 × 6 × 16 × 16", MODEL["links"]["cross"]]]
 
 
-def test_attribution_stands_beside_the_source_tokens_of_its_own_choice(reader: Reader, case: Callable[[str], Case]):
-    assert not reader.page.locator(".attribution-note").is_visible()
-    scores = [0.0] * 16
-    scores[3], scores[1], scores[2] = 0.8, 0.4, -0.2
-    reader.page.locator(".player input").fill("5")
-    reader.show(case(SENTENCE), attribution={"token": 5, "scores": scores}, attention=None)
-    assert reader.heading.startswith("Step 6 "), "the replay stays where it is"
+# Attribution
 
-    def bars() -> list[float]:
-        script = (
-            "(all) => all.map((n) => n.querySelector('.attribution').getBoundingClientRect().width / n.clientWidth)"
+
+@pytest.fixture(scope="module")
+def occlusion() -> Callable[..., dict]:
+    """What the embedded model's tokens owe to each place of a sentence, as the server says it"""
+    model, _ = load_checkpoint(EMBEDDED)
+
+    def of(case: Case, sentence: int = 0) -> dict:
+        said = case.explanation["sentences"][sentence]
+        source, tokens = ([token["id"] for token in said[side]] for side in ("source", "tokens"))
+        return occlude(model, torch.tensor([source]), torch.tensor([[CLS_ID, *tokens]])).to_json()
+
+    return of
+
+
+def hand_made(case: Case, sentence: int = 0, source: dict | None = None, target: dict | None = None) -> dict:
+    """Scores that are zero but at {(row, column): score}"""
+    num_source, num_tokens = (len(case.labels(side, sentence)) for side in ("source", "tokens"))
+    scores = {"source": np.zeros((num_tokens, num_source)), "target": np.zeros((num_tokens, num_tokens))}
+    for name, given in (("source", source), ("target", target)):
+        for place, score in (given or {}).items():
+            scores[name][place] = score
+    return {name: rows.tolist() for name, rows in scores.items()}
+
+
+def always(answer: dict) -> str:
+    return f"() => Promise.resolve({json.dumps(answer)})"
+
+
+def switch_on(reader: Reader) -> None:
+    reader.page.get_by_label("Attribution", exact=True).check()
+
+
+def bars(reader: Reader, line: str) -> dict[int, float]:
+    """The heights of the bars of a line that has them, in CSS pixels; negative where it is against the choice"""
+    script = """(all) => all.map((token) => {
+      const bar = token.querySelector(".attribution");
+      return bar.getBoundingClientRect().height * (bar.classList.contains("against") ? -1 : 1);
+    })"""
+    return {i: height for i, height in enumerate(reader.tokens(line).evaluate_all(script)) if height}
+
+
+def expected_heights(scores: list[float], most: float) -> dict[int, float]:
+    return {
+        i: pytest.approx((5 + 25 * abs(score) / most) * (1 if score > 0 else -1), abs=0.2)
+        for i, score in enumerate(scores)
+        if abs(score) >= 0.05
+    }
+
+
+def test_attribution_is_off_and_not_asked_for_until_it_is_switched_on_and_then_once(
+    visit: Callable[..., Reader], case: Callable[[str], Case], occlusion: Callable[..., dict]
+):
+    here = case(SENTENCE)
+    reader = visit(answer=always(occlusion(here))).show(here)
+    assert bars(reader, "english") == bars(reader, "malay") == {}
+    assert reader.page.evaluate("asked") == []
+    for _ in range(3):
+        switch_on(reader)
+        reader.page.locator(".contribution").wait_for()
+        assert bars(reader, "english") != {}
+        reader.page.get_by_label("Attribution", exact=True).uncheck()
+        assert not reader.page.locator(".contribution").is_visible()
+        assert bars(reader, "english") == bars(reader, "malay") == {}
+    assert reader.page.evaluate("asked") == [["attribution", {"sentence": 0}]]
+
+
+def test_the_bars_of_every_step_are_the_models_own_scores_on_one_scale(
+    visit: Callable[..., Reader], case: Callable[[str], Case], occlusion: Callable[..., dict]
+):
+    here = case(SENTENCE)
+    found = occlusion(here)
+    most = max(abs(score) for rows in found.values() for row in rows for score in row)
+    reader = visit(answer=always(found)).show(here)
+    switch_on(reader)
+    for step in range(len(here.labels("tokens"))):
+        reader.page.locator(".player input").fill(str(step))
+        assert bars(reader, "english") == expected_heights(found["source"][step], most)
+        assert bars(reader, "malay") == expected_heights([0.0, *found["target"][step][:step]], most)
+
+
+def test_what_made_a_choice_less_likely_is_told_apart_by_shape_and_by_words(
+    visit: Callable[..., Reader], case: Callable[[str], Case]
+):
+    here = case(SENTENCE)
+    source, tokens = here.labels("source"), here.labels("tokens")
+    reader = visit(answer=always(hand_made(here, source={(3, 1): 2.1, (3, 2): -0.7}, target={(3, 0): 4.2})))
+    reader.show(here, step=3)
+    switch_on(reader)
+    assert bars(reader, "english") == {1: pytest.approx(17.5, abs=0.2), 2: pytest.approx(-9.17, abs=0.2)}
+    assert bars(reader, "malay") == {1: pytest.approx(30, abs=0.2)}, "under the first token, after [CLS]"
+    style = "(bar) => getComputedStyle(bar).backgroundColor"
+    filled, hollow = (reader.tokens("english").nth(i).locator(".attribution").evaluate(style) for i in (1, 2))
+    assert (filled, hollow) == ("rgb(217, 172, 79)", "rgb(255, 255, 255)"), "which is the card's"
+    text = reader.page.locator(".contribution")
+    choosing = f"Choosing {tokens[3]}, with and without"
+    reader.tokens("english").nth(1).hover()
+    assert text.inner_text() == f"{choosing} {source[1]}: +2.1 nats, 8.2 times likelier with it."
+    reader.page.mouse.move(0, 0)
+    reader.tokens("english").nth(2).focus()
+    assert text.inner_text() == f"{choosing} {source[2]}: −0.7 nats, 2 times likelier without it."
+    labels = reader.tokens("english").evaluate_all("(all) => all.map((each) => each.ariaLabel)")
+    assert [label.endswith("−0.7 nats, 2 times likelier without it") for label in labels[1:4]] == [False, True, False]
+    reader.choose("Between", "Malay → Malay")
+    reader.tokens("malay").nth(1).hover()
+    assert text.inner_text() == f"{choosing} {tokens[0]}: +4.2 nats, 67 times likelier with it."
+
+
+def test_with_nothing_pointed_at_it_says_what_the_choice_owes_most_to(
+    visit: Callable[..., Reader], case: Callable[[str], Case]
+):
+    here = case(SENTENCE)
+    source, tokens = here.labels("source"), here.labels("tokens")
+    scores = hand_made(here, source={(3, 1): 0.5, (3, 4): 2.1, (0, 2): 0.7}, target={(3, 2): 0.7})
+    reader = visit(answer=always(scores)).show(here, step=3)
+    switch_on(reader)
+    reader.page.mouse.move(0, 0)
+    assert reader.page.locator(".contribution").inner_text() == (
+        f"Choosing {tokens[3]}, the English that counts most is {source[4]}: +2.1 nats, 8.2 times likelier with it. "
+        f"Of the Malay before it, {tokens[2]}: +0.7 nats, 2 times likelier with it."
+    )
+    reader.page.locator(".player input").fill("0")
+    assert reader.page.locator(".contribution").inner_text() == (
+        f"Choosing {tokens[0]}, the English that counts most is {source[2]}: +0.7 nats, 2 times likelier with it."
+    )
+
+
+def test_a_choice_that_is_pointed_at_shows_its_own_bars(visit: Callable[..., Reader], case: Callable[[str], Case]):
+    here = case(SENTENCE)
+    reader = visit(answer=always(hand_made(here, source={(0, 1): 1.0, (5, 3): 2.0}))).show(here)
+    switch_on(reader)
+    assert bars(reader, "english").keys() == {1}
+    reader.tokens("malay").nth(6).hover()
+    assert bars(reader, "english").keys() == {3}
+
+
+def test_nats_are_said_as_factors(reader: Reader):
+    def said(score: float) -> str:
+        return reader.module(
+            "inside/attribution", "m.say(it, (await import('/assets/page/see/inside.js')).ENGLISH)", score
         )
-        return reader.tokens("english").evaluate_all(script)
 
-    assert bars() == pytest.approx([abs(score) / 0.8 for score in scores], abs=0.08)
-    assert reader.tokens("english").nth(2).locator(".against").count() == 1
-    assert reader.page.locator(".attribution-note").is_visible()
-    reader.page.get_by_role("button", name="Next step").click()
-    assert max(bars()) < 0.08
+    assert said(2.1) == "+2.1 nats, 8.2 times likelier with it"
+    assert said(-0.7) == "−0.7 nats, 2 times likelier without it"
+    assert said(9.21) == "+9.2 nats, 10,000 times likelier with it"
+    assert said(40.0) == "+40.0 nats, more than 1,000,000 times likelier with it"
+    assert said(-0.04) == said(0) == "0.0 nats, as likely without it"
+
+
+def test_stepping_with_attribution_moves_nothing(
+    visit: Callable[..., Reader], case: Callable[[str], Case], occlusion: Callable[..., dict]
+):
+    here = case(SENTENCE)
+    for size, language in ((WIDE, "en"), (NARROW, "en"), (NARROW, "ms")):
+        reader = visit(answer=always(occlusion(here)), size=size, language=language).show(here)
+        reader.page.locator(".why input").check()
+        reader.page.locator(".contribution").wait_for()
+        places = (
+            "[...document.querySelectorAll('.inside .token, .inside section, .inside h3, .inside .why *')].map((n) => {"
+            "const { x, y, width, height } = n.getBoundingClientRect(); return [x, y, width, height]; })"
+        )
+        before = reader.page.evaluate(places)
+        for _ in here.labels("tokens")[1:]:
+            reader.page.evaluate("document.querySelector('.player .next').click()")
+            assert reader.page.evaluate(places) == before
+
+
+def test_attribution_that_cannot_be_had_is_said_and_can_be_asked_for_again(
+    visit: Callable[..., Reader], case: Callable[[str], Case]
+):
+    here = case(SENTENCE)
+    reader = visit(answer=ANSWERS).show(here)
+    switch_on(reader)
+    status = reader.page.locator(".why [role=status]")
+    assert status.inner_text() == "Hiding each token in turn…"
+    again = reader.page.get_by_role("button", name="Try again")
+    assert again.count() == 0, "while it is on its way"
+    reader.page.evaluate("answers[0].reject(new Error('gone'))")
+    again.click()
+    assert status.inner_text() == "Hiding each token in turn…"
+    reader.page.evaluate("answers[0].resolve({ source: [[1]], target: [[0]] })")
+    reader.page.wait_for_function("document.querySelector('.why [role=status]').textContent.includes('could not')")
+    assert bars(reader, "english") == {}, "scores of another sentence"
+    again.click()
+    reader.page.evaluate("(found) => answers[0].resolve(found)", hand_made(here, source={(0, 1): 1.0}))
+    reader.page.locator(".contribution").wait_for()
+    assert bars(reader, "english").keys() == {1}
+    assert not status.is_visible()
+
+
+def test_attribution_that_comes_after_the_reader_has_gone_on_is_not_shown(
+    visit: Callable[..., Reader], case: Callable[[str], Case]
+):
+    here = case(TEXT)
+    answers = """(() => {
+      window.answers = {};
+      return (kind, { sentence }) => new Promise((resolve) => { answers[`${kind} ${sentence}`] = resolve; });
+    })()"""
+    reader = visit(answer=answers).show(here)
+    switch_on(reader)
+    reader.page.locator("label.sentence select").select_option("1")
+    reader.page.evaluate("(attention) => answers['attention 1'](attention)", here.attentions[1])
+    reader.page.wait_for_function("'attribution 1' in answers")
+    reader.page.evaluate("(found) => answers['attribution 0'](found)", hand_made(here, 0, {(0, 0): 1.0}))
+    reader.page.wait_for_timeout(50)
+    assert bars(reader, "english") == {}
+    reader.page.evaluate("(found) => answers['attribution 1'](found)", hand_made(here, 1, {(0, 2): 1.0}))
+    reader.page.locator(".contribution").wait_for()
+    assert bars(reader, "english").keys() == {2}
 
 
 def test_it_says_that_attention_alone_is_no_explanation(reader: Reader):
@@ -639,12 +841,6 @@ def test_it_says_that_attention_alone_is_no_explanation(reader: Reader):
 
 
 # Several sentences
-
-
-ANSWERS = """(() => {
-  window.answers = {};
-  return (kind, { sentence }) => new Promise((resolve, reject) => { answers[sentence] = { resolve, reject }; });
-})()"""
 
 
 def test_another_sentence_is_fetched_and_a_late_answer_for_one_that_was_left_is_not_shown(

@@ -3,6 +3,7 @@
 
 import { mountArcs } from "../arcs.js";
 import { clamp, el, fill, percent } from "../dom.js";
+import { isNothing, say } from "./attribution.js";
 import { CLS, leave } from "./linking.js";
 
 const LEAST_SHOWN = 0.05; // smaller weights are not written out
@@ -15,9 +16,8 @@ export function mountStage(root, { words, onpoint, onstep }) {
   const englishTitle = el("h3", {}, words.english, el("span", { class: "what" }));
   const malayTitle = el("h3", {}, words.malay, el("span", { class: "what" }));
   const node = el("section", { class: "stage", "aria-label": words.stage });
-  const note = el("p", { class: "note attribution-note" }, words.attributionNote);
   const arcs = mountArcs(node);
-  node.append(englishTitle, english, el("div", { class: "between" }), malay, malayTitle, note);
+  node.append(englishTitle, english, el("div", { class: "between" }), malay, malayTitle);
   root.append(node);
   const nodes = { english: [], malay: [] };
   let last = null; // what was shown, to draw it anew when the room changes
@@ -66,7 +66,7 @@ export function mountStage(root, { words, onpoint, onstep }) {
     );
   }
 
-  function shade(name, weights, { source, tokens, scale, pointed, hides, step }) {
+  function shade(name, weights, { source, tokens, scale, pointed, hides, step, counts }) {
     const labelled = name === "english" ? source : [CLS, ...tokens];
     nodes[name].forEach((each, i) => {
       const weight = weights[i] ?? null;
@@ -79,20 +79,20 @@ export function mountStage(root, { words, onpoint, onstep }) {
       each.classList.toggle("pointed", pointed[name].includes(i));
       const isLater = name === "malay" && i > step + 1;
       each.classList.toggle("later", isLater);
-      const detail = isKnown ? fill(words.attended, { share: percent(weight) }) : isLater ? words.notYet : "";
-      each.setAttribute("aria-label", detail ? `${labelled[i].label}, ${detail}` : labelled[i].label);
+      const attended = isKnown ? fill(words.attended, { share: percent(weight) }) : isLater ? words.notYet : null;
+      const score = counts?.[name][i] ?? null;
+      const details = [labelled[i].label, attended, score === null ? null : say(score, words)];
+      each.setAttribute("aria-label", details.filter((detail) => detail !== null).join(", "));
+      raise(each.lastChild, score, counts?.most);
     });
   }
 
-  function attribute(scores) {
-    const most = Math.max(...(scores ?? []).map(Math.abs), Number.MIN_VALUE);
-    nodes.english.forEach((each, i) => {
-      const score = scores?.[i] ?? 0;
-      each.lastChild.style.setProperty("width", `${(100 * Math.abs(score)) / most}%`);
-      each.lastChild.classList.toggle("against", score < 0);
-      if (scores) each.title = fill(words.attributed, { score: score.toPrecision(2) });
-      else each.removeAttribute("title");
-    });
+  // A bar of attribution, as high as its score among the largest of the sentence
+  function raise(bar, score, most) {
+    bar.hidden = score === null || isNothing(score);
+    if (bar.hidden) return;
+    bar.style.setProperty("--share", Math.abs(score) / most);
+    bar.classList.toggle("against", score < 0);
   }
 
   function drawArcs({ row, cross, pointed, scale }) {
@@ -110,10 +110,11 @@ export function mountStage(root, { words, onpoint, onstep }) {
       holdTab("english", 0);
     },
     // row: the choice that is shown, `step` unless another is pointed at; cross and decoder: its weights on each line;
-    // scores: attribution of that choice, or null; hasAttribution: whether any choice has it;
-    // titles: {english, malay} that say which attention it is
+    // counts: what that choice owes to each place, as mountAttribution gives it, or null; titles: {english, malay} that
+    // say which attention it is
     show(state) {
-      const { step, row, cross, decoder, scores, hasAttribution, titles } = state;
+      const { step, row, cross, decoder, counts, titles } = state;
+      node.classList.toggle("attributing", counts !== null);
       englishTitle.lastChild.textContent = titles.english;
       malayTitle.lastChild.textContent = titles.malay;
       shade("english", cross, state);
@@ -124,8 +125,6 @@ export function mountStage(root, { words, onpoint, onstep }) {
         if (i === step + 1) each.setAttribute("aria-current", "step");
       });
       holdTab("malay", step + 1);
-      note.hidden = !hasAttribution;
-      attribute(scores);
       last = state;
       drawArcs(state);
     },
