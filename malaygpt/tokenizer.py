@@ -4,7 +4,6 @@ Bytes are the alphabet: every text of any script can be encoded and comes back u
 Digits stand alone, so that "24,259" is copied a digit at a time and not guessed as a rare piece.
 """
 
-import json
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -74,14 +73,6 @@ class Tokenizer:
     @property
     def vocab_size(self) -> int:
         return self._backend.get_vocab_size()
-
-    def halves(self) -> dict[int, tuple[int, int]]:
-        """Of every token that was merged from two, which two; bytes and special tokens were not."""
-        halves: dict[int, tuple[int, int]] = {}
-        for left, right in json.loads(self._backend.to_str())["model"]["merges"]:
-            whole, *parts = map(self._backend.token_to_id, (left + right, left, right))
-            halves.setdefault(whole, tuple(parts))
-        return halves
 
     def encode(self, text: str) -> list[int]:
         """Token ids of the text. Never a special token, whatever the text says."""

@@ -47,11 +47,9 @@ class Batch:
         return replace(self, labels=torch.full_like(self.labels, PAD_ID))
 
 
-def collate(
-    pairs: PackedPairs, indices: np.ndarray, respell: Callable[[np.ndarray], np.ndarray] = lambda ids: ids
-) -> Batch:
-    """The batch of these pairs, each sentence's ids as `respell` makes them."""
-    return batch_of([(respell(pairs.src(i)), respell(pairs.tgt(i))) for i in indices])
+def collate(pairs: PackedPairs, indices: np.ndarray) -> Batch:
+    """The batch of these pairs."""
+    return batch_of([(pairs.src(i), pairs.tgt(i)) for i in indices])
 
 
 def batch_of(sides: Iterable[tuple[Sequence[int], Sequence[int]]]) -> Batch:

@@ -38,8 +38,6 @@ class FitConfig:
     r_drop: float = 0.0
     """Weight of the divergence between two passes of every batch with other dropout (R-Drop, Liang et al., 2021: 5 for
     translation), see train.loss.r_drop_loss. 0: one pass, half the time of a step."""
-    merge_dropout: float = 0.0
-    """Probability that a merge of the tokenizer is undone, so that words are seen in other pieces too."""
     clip_norm: float = 1.0
     """Largest norm of a gradient, over all parameters."""
     average_decay: float = 0.999
@@ -56,7 +54,7 @@ class FitConfig:
                 raise ValueError(f"{name} is {getattr(self, name)}; it must be at least 1.")
         if self.tokens_at_once < 0:
             raise ValueError(f"tokens_at_once is {self.tokens_at_once}; it must be at least 0.")
-        for name in ("decay_share", "label_smoothing", "dropout", "merge_dropout", "average_decay"):
+        for name in ("decay_share", "label_smoothing", "dropout", "average_decay"):
             if not 0 <= getattr(self, name) < 1:
                 raise ValueError(f"{name} is {getattr(self, name)}; it must be at least 0 and less than 1.")
         if not 0 <= self.r_drop < math.inf:
@@ -100,4 +98,8 @@ class FitConfig:
     @classmethod
     def read(cls, fields: dict) -> "FitConfig":
         """From the fields of a JSON object. Raises ValueError, TypeError, KeyError."""
-        return cls(**{**fields, "weight": tuple(fields["weight"])})
+        fields = {**fields, "weight": tuple(fields["weight"])}
+        # Older runs have this field; those that had it at zero are no different without it.
+        if fields.pop("merge_dropout", 0):
+            raise ValueError("the option merge_dropout is gone; start a new run without it")
+        return cls(**fields)

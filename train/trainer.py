@@ -14,7 +14,7 @@ import dataclasses
 import json
 import math
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -47,7 +47,6 @@ from train.state import (
     write_checkpoint,
     write_directory,
 )
-from train.subwords import MergeDropout
 from train.validate import Validation, validate
 
 CONFIG = "fit.json"
@@ -79,7 +78,6 @@ class Trainer:
         self.train_pairs = PackedPairs(packed / "train")
         self.validation_pairs = PackedPairs(packed / "validation")
         self.weights = self.train_pairs.weights(config.weight)
-        self.merge_dropout = MergeDropout(self.tokenizer, config.merge_dropout)
         self.num_slices = config.num_slices(self.processes.count)
         shape = ModelConfig.preset(config.preset, self.tokenizer.vocab_size)
         self._check_pairs(shape)
@@ -154,32 +152,20 @@ class Trainer:
     def _prepare(self, plan: list[np.ndarray], numbers: range) -> Iterator[list[Batch]]:
         """This process's slices of the batches; for a GPU by a thread of their own, ahead of the steps."""
         if self.device.type == "cpu":
-            return (self.slices(plan[number], number) for number in numbers)
+            return (self.slices(plan[number]) for number in numbers)
         return prepared_ahead(
-            lambda number: [part.pinned() for part in self.slices(plan[number], number)],
+            lambda number: [part.pinned() for part in self.slices(plan[number])],
             numbers,
             lambda: torch.cuda.set_device(self.device),
         )
 
-    def slices(self, indices: np.ndarray, number: int = 0) -> list[Batch]:
-        """This process's slices of the epoch's batch of this number. A batch of fewer pairs than slices leaves some
-        with nothing to predict."""
+    def slices(self, indices: np.ndarray) -> list[Batch]:
+        """This process's slices of a batch. One of fewer pairs than slices leaves some with nothing to predict."""
         pairs, parts = self.train_pairs, np.array_split(indices, self.num_slices)
-        slices = []
-        for i in range(self.processes.rank, len(parts), self.processes.count):
-            if len(parts[i]):
-                slices.append(collate(pairs, parts[i], self._respelling(number, i)))
-            else:
-                slices.append(collate(pairs, indices[:1]).without_labels())
-        return slices
-
-    def _respelling(self, number: int, slice_number: int) -> Callable[[np.ndarray], np.ndarray]:
-        """How a slice of the epoch's batch of this number spells its sentences; the same whenever it is asked for"""
-        if not self.config.merge_dropout:
-            return lambda ids: ids
-        rng = np.random.default_rng([self.config.seed, self.position.epoch, number, slice_number])
-        longest = self.model.config.max_length // 8 * 8 - 1  # what padded_length makes the most of
-        return lambda ids: self.merge_dropout(ids, longest, rng)
+        return [
+            collate(pairs, part) if len(part) else collate(pairs, indices[:1]).without_labels()
+            for part in parts[self.processes.rank :: self.processes.count]
+        ]
 
     def gradient(self, slices: list[Batch], num_tokens: int) -> Tensor:
         """Leaves the gradient of a batch, clipped, in the parameters -> (2,): its loss and the norm of its gradient.

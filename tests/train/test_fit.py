@@ -171,6 +171,17 @@ def test_a_run_from_before_an_option_was_there_goes_on_without_it(packed, whole,
     assert (run / "fit.json").read_bytes() == (whole / "fit.json").read_bytes()
 
 
+def test_a_run_from_when_merges_could_be_undone_goes_on_if_none_were(packed, whole, tmp_path, capsys):
+    run = shutil.copytree(whole, tmp_path / "run")
+    fields = json.loads((run / "fit.json").read_text())
+    (run / "fit.json").write_text(json.dumps({**fields, "merge_dropout": 0.1}))
+    assert fit.main([str(packed), "--out", str(run), "--resume", *QUICK]) == 2
+    assert "the option merge_dropout is gone" in capsys.readouterr().err
+    (run / "fit.json").write_text(json.dumps({**fields, "merge_dropout": 0.0}))
+    assert fit.main([str(packed), "--out", str(run), "--resume", *QUICK]) == 0
+    assert (run / "fit.json").read_bytes() == (whole / "fit.json").read_bytes()
+
+
 def test_muon_has_the_matrices_and_adamw_the_rest(packed, tmp_path):
     trainer = Trainer(packed, tmp_path, FitConfig(preset="tiny", optimizer="muon"))
     next(trainer.steps(trainer.plan()))
@@ -530,20 +541,3 @@ def test_a_tiny_transformer_learns_to_translate_the_grammar(data, trained):
     held_out = [line.split("\t") for line in (data / "eval.tsv").read_text().splitlines()]
     right = sum(translator.translate(english) == malay for english, malay in held_out)
     assert right >= 0.9 * len(held_out)
-
-
-def test_merges_are_undone_in_other_places_of_every_batch_and_the_same_again_in_a_resumed_run(packed, tmp_path):
-    plain = Trainer(packed, tmp_path / "plain", FitConfig(preset="tiny", tokens_per_batch=256))
-    ours, again = (Trainer(packed, tmp_path, FitConfig(preset="tiny", merge_dropout=0.3)) for _ in range(2))
-    indices = plain.plan()[0]
-    ((usual,), (first,), (same,), (later,)) = (
-        trainer.slices(indices, number) for trainer, number in ((plain, 5), (ours, 5), (again, 5), (ours, 6))
-    )
-    assert torch.equal(first.src, same.src) and torch.equal(first.tgt, same.tgt)
-    assert first.num_tokens != later.num_tokens and first.num_tokens > usual.num_tokens
-    for spelt, whole in ((first.src, usual.src), (first.tgt, usual.tgt)):
-        assert [ours.tokenizer.decode(row.tolist()) for row in spelt] == [
-            ours.tokenizer.decode(row.tolist()) for row in whole
-        ]
-    again.position = type(again.position)(30, 1, 5)
-    assert not torch.equal(again.slices(indices, 5)[0].src, first.src)
