@@ -4,6 +4,7 @@ Run it from the repository's root:
     python app.py                                   # the checkpoint in assets/, at http://127.0.0.1:7860
     python app.py --checkpoint DIR-or-user/name     # another one, from disk or from the Hugging Face Hub; when the Hub
                                                     # has none for us, that in assets/, and the page says so
+    python app.py --mcp                             # also the MCP tool `translate`, at /gradio_api/mcp/
     python app.py --host 0.0.0.0 --port 8000        # for others on the network; --share for everyone
 """
 
@@ -25,6 +26,7 @@ def parse_arguments(arguments: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--host", help="address to listen on (default: GRADIO_SERVER_NAME, else 127.0.0.1)")
     parser.add_argument("--port", type=int, help="port (default: GRADIO_SERVER_PORT, else 7860 or the next free one)")
     parser.add_argument("--checkpoint", help="directory or Hub repo user/name[@revision] (default: the embedded one)")
+    parser.add_argument("--mcp", action="store_true", help="also offer `translate` to MCP clients, at /gradio_api/mcp/")
     return parser.parse_args(arguments)
 
 
@@ -53,8 +55,8 @@ def main(arguments: list[str] | None = None) -> int:
         # Two translations at once use two cores, and more threads for each halve what both get done.
         torch.set_num_threads(1)
     try:
-        serve(build_page(translator, missed=missed), options.host, options.port, options.share)
-    except OSError as error:  # the port is taken
+        serve(build_page(translator, missed=missed), options.host, options.port, options.share, options.mcp)
+    except (ImportError, OSError) as error:  # the package mcp is missing; the port is taken
         print(error, file=sys.stderr)
         return 2
     return 0

@@ -70,14 +70,17 @@ class Translator:
         shortlist: Shortlist | None = None,
         form: Form | None = None,
         guarded: bool = True,
+        directory: Path | None = None,
     ) -> None:
         """`form` is the arithmetic; without one, the fastest for this machine.
 
         `guarded`: links, numbers, names and the like come out as they went in, and loops end (guard.py).
+        `directory`: of the checkpoint, for what else is in it.
         """
-        self._model = model
+        self.tokenizer = tokenizer
+        self.directory = directory
+        self.model = model
         self._engines = Engines(model, shortlist, form)
-        self._tokenizer = tokenizer
         self._watcher = Watcher(self._engines.alone, tokenizer)
         self._guarded = guarded
         self._in_float32 = model if model.embedding.weight.dtype == torch.float32 else None
@@ -99,16 +102,16 @@ class Translator:
         model, tokenizer = load_checkpoint(directory, dtype=None)
         shortlist = load_shortlist(directory, model.config.vocab_size)
         model.to(device or ("cuda" if torch.cuda.is_available() else "cpu"))
-        return cls(model, tokenizer, shortlist, form, guarded)
+        return cls(model, tokenizer, shortlist, form, guarded, directory)
 
     @property
     def num_parameters(self) -> int:
-        return sum(p.numel() for p in self._model.parameters())
+        return sum(p.numel() for p in self.model.parameters())
 
     @property
     def name(self) -> str:
         """The model in a few words, for people."""
-        config = self._model.config
+        config = self.model.config
         return (
             f"Transformer, {config.num_encoder_blocks}+{config.num_decoder_blocks} blocks, "
             f"{self.num_parameters / 1e6:.1f} M parameters"
@@ -116,7 +119,7 @@ class Translator:
 
     @property
     def device(self) -> torch.device:
-        return self._model.embedding.weight.device
+        return self.model.embedding.weight.device
 
     def check(self, text: str) -> None:
         """Raises InputError for a text that a visitor should change before it is translated."""
@@ -182,18 +185,23 @@ class Translator:
                 parts.append(Part(part.text, part.text))
         return Explanation(tuple(parts), options)
 
+    def explain_sentence(self, sentence: str, options: SearchOptions = EXPLAINED) -> Explanation:
+        """The same of one sentence, which is not cut further."""
+        return Explanation(tuple(Returning.result(self._watcher.watch(self._begin(sentence), options))), options)
+
     def attend(self, sentence: Sentence) -> Attention:
         """What each head attended to, from one pass over the sentence in float32; T is `sentence.tokens`, and row t is
         of the choice of tokens[t]."""
         device = self.device
         src = torch.tensor([sentence.source_ids], device=device)
-        return self._exact().attend(src, torch.tensor([[CLS_ID, *sentence.ids[:-1]]], device=device))
+        return self.exact.attend(src, torch.tensor([[CLS_ID, *sentence.ids[:-1]]], device=device))
 
-    def _exact(self) -> Transformer:
+    @property
+    def exact(self) -> Transformer:
         """The model in float32: a copy, if it is stored shorter, made when it is first wanted and shared by all."""
         with self._copying:
             if self._in_float32 is None:
-                self._in_float32 = copy.deepcopy(self._model).float()
+                self._in_float32 = copy.deepcopy(self.model).float()
         return self._in_float32
 
     def choose(self, explanation: Explanation, sentence: int, position: int, choice: int | str) -> Explanation:
@@ -239,8 +247,8 @@ class Translator:
         all_options = [options_for(request, BEAMS) for request in requests]
         for options in dict.fromkeys(all_options):
             chosen = [i for i, each in enumerate(all_options) if each == options]
-            sources = self._tokenizer.encode_batch([requests[i].text for i in chosen])
-            prefixes = self._tokenizer.encode_batch([requests[i].prefix for i in chosen])
+            sources = self.tokenizer.encode_batch([requests[i].text for i in chosen])
+            prefixes = self.tokenizer.encode_batch([requests[i].prefix for i in chosen])
             for i, found in zip(chosen, search_batch(engine, sources, options, prefixes, at_once), strict=True):
                 hypotheses[i] = self._texts(found)
         return hypotheses
@@ -249,11 +257,11 @@ class Translator:
         return [self._text(hypothesis.ids) for hypothesis in hypotheses]
 
     def _num_pieces(self, word: str) -> int:
-        return len(self._tokenizer.encode(word))
+        return len(self.tokenizer.encode(word))
 
     def _text(self, ids: Iterable[int]) -> str:
         """One line, whatever the model says: line ends are the visitor's alone."""
-        return " ".join(self._tokenizer.decode(ids).split())
+        return " ".join(self.tokenizer.decode(ids).split())
 
     def _parts(self, text: str) -> list[Segment]:
         """The segments of a text, with sentences that are too long for the model cut to pieces."""
@@ -268,8 +276,8 @@ class Translator:
         return [Segment(part.text, part.is_sentence and self._begin(part.text).protected.has_words) for part in parts]
 
     def _fits(self, sentence: str) -> bool:
-        ids = self._tokenizer.encode(self._begin(sentence).protected.text)
-        return len(ids) <= min(MAX_SOURCE_TOKENS, self._model.config.max_length - 1)
+        ids = self.tokenizer.encode(self._begin(sentence).protected.text)
+        return len(ids) <= min(MAX_SOURCE_TOKENS, self.model.config.max_length - 1)
 
 
 def windows(lines: Iterable[str]) -> Iterator[list[str]]:

@@ -1,12 +1,17 @@
-// What the page does without asking the server: counting, keys, the clipboard, saying whether a translation is running.
-// malaygpt/ui/server.py calls malaygptPage once and keeps the result as window.malaygpt, for the events of ui/page.py.
-// Text that a visitor typed goes into the page through textContent only.
-function malaygptPage({ limit, words }) {
+// What the page does without asking the server: counting, keys, files, the language, saying whether a translation runs.
+// malaygpt/ui/server.py calls malaygptPage once and keeps the result as window.malaygpt, for the events of ui/page.py and
+// for see/shell.js, which hears of "malaygpt:ready", "malaygpt:language" and "malaygpt:end" at the document.
+// Text that a visitor typed goes into the page through textContent and the value of a text box only.
+function malaygptPage({ limit, words: languages }) {
+  const LANGUAGE = "malaygpt.language"; // where the browser remembers it
   const root = document.documentElement;
   const element = (id) => document.getElementById(id);
   const say = (text) => { element("status").textContent = text; };
+  const tell = (event) => document.dispatchEvent(new Event(`malaygpt:${event}`));
   const isBusy = () => root.hasAttribute("data-busy");
   const isIdle = () => !isBusy() && performance.now() > settledAt;
+  let words = languages.en; // those that the server's components begin with
+  let options = {}; // of the search, where the visitor wants others than usual
   let isStopping = false; // a cancel has been asked for and has not worked yet
   let isSubmitting = false; // Translate will be pressed as soon as it can be
   let settledAt = 0; // Gradio reports the end of a cancelled translation more than once, some milliseconds apart
@@ -21,7 +26,7 @@ function malaygptPage({ limit, words }) {
     outcome = null;
     setBusy(true);
     say(words.translating);
-    return text;
+    return [text, options];
   }
 
   function end(notice) {
@@ -30,6 +35,7 @@ function malaygptPage({ limit, words }) {
     isStopping = false;
     setBusy(false);
     say(outcome ?? (notice ? "" : words.done));
+    tell("end");
   }
 
   // The server could not be reached, or was too busy to take the text.
@@ -53,7 +59,7 @@ function malaygptPage({ limit, words }) {
     element("source").querySelector("textarea").focus();
     await idle();
     say("");
-    return ["", "", ""];
+    return ["", null, ""];
   }
 
   async function submit() {
@@ -68,20 +74,82 @@ function malaygptPage({ limit, words }) {
     // Code points, as Python counts them; "length" would count an emoji twice.
     const characters = [...(text ?? "")].length;
     const excess = Math.max(0, characters - limit);
-    const fill = (template, values) => template.replace(/\{(\w+)\}/g, (_, name) => values[name].toLocaleString("en"));
+    const fill = (template, values) => template.replace(/\{(\w+)\}/g, (_, name) => values[name].toLocaleString(words.code));
     element("counter").textContent = fill(words.counter, { count: characters, limit });
     element("excess").textContent = excess ? fill(words.over, { excess }) : "";
     element("source").classList.toggle("over", excess > 0);
   }
 
-  async function copy(text) {
-    if (!text) return;
+  // Puts a text in the English box, as if it had been typed.
+  function write(text) {
+    const box = element("source").querySelector("textarea");
+    box.value = text;
+    box.dispatchEvent(new Event("input", { bubbles: true }));
+  }
+
+  // Translates a text, with other options than usual if there are any.
+  async function translate(text, others = {}) {
+    options = others;
+    write(text);
+    await new Promise((resume) => setTimeout(resume, 50)); // until Gradio has taken it
+    element("translate").click();
+  }
+
+  async function openFile(file) {
+    if (!file) return;
     try {
-      await navigator.clipboard.writeText(text);
-      say(words.copied);
+      const bytes = await file.slice(0, 8 * limit).arrayBuffer(); // no more than would be refused anyway
+      const isWhole = file.size <= bytes.byteLength;
+      write(new TextDecoder("utf-8", { fatal: isWhole }).decode(bytes));
     } catch {
-      say(words.copy_failed);
+      say(words.not_text);
     }
+  }
+
+  // What Gradio drew is changed by what this returns, in the order of ui/page.py; the rest is ours.
+  function switchLanguage() {
+    words = words === languages.en ? languages.ms : languages.en;
+    try {
+      localStorage.setItem(LANGUAGE, words.code);
+    } catch {
+      // a browser that keeps nothing speaks English again the next time
+    }
+    speak();
+    tell("language");
+    const update = (values) => ({ __type__: "update", ...values });
+    return [
+      update({ value: words.other_language }),
+      update({ label: words.english, placeholder: words.source_hint }),
+      ...[words.clear, words.stop, words.translate].map((value) => update({ value })),
+    ];
+  }
+
+  function speak() {
+    root.lang = words.code;
+    document.title = words.title;
+    element("tagline").textContent = words.tagline;
+    element("malay-title").textContent = words.malay;
+    element("examples-title").querySelector("h2").textContent = words.examples;
+    const footer = element("colophon").querySelector("footer");
+    const [millions] = footer.textContent.match(/\d+\.\d+/);
+    footer.textContent = words.about.replace("{millions:.1f}", millions);
+    element("translate").title = words.shortcuts;
+    for (const name of ["aria-label", "title"]) element("open").setAttribute(name, words.open);
+    element("language").lang = words.code === "en" ? "ms" : "en";
+    count(element("source").querySelector("textarea").value);
+    say("");
+  }
+
+  // The language of a link, or else what the visitor chose the last time
+  function startLanguage() {
+    let remembered = null;
+    try {
+      remembered = localStorage.getItem(LANGUAGE);
+    } catch {
+      // as above
+    }
+    const wanted = new URL(location.href).searchParams.get("lang") ?? remembered;
+    if (wanted === "ms") element("language").click();
   }
 
   document.addEventListener("keydown", (event) => {
@@ -110,11 +178,29 @@ function malaygptPage({ limit, words }) {
     }
   }, true);
 
-  // Not Gradio's interactive=False: that disables the box, and then no keyboard can select the Malay.
-  element("target").querySelector("textarea").readOnly = true;
-  count("");
+  element("open").addEventListener("click", () => element("file").click());
+  element("file").addEventListener("change", ({ target }) => {
+    openFile(target.files[0]);
+    target.value = ""; // so that the same file can be opened again
+  });
+  const holdsFile = (event) => event.dataTransfer?.types.includes("Files") && event.target.closest("#english");
+  document.addEventListener("dragover", (event) => holdsFile(event) && event.preventDefault());
+  document.addEventListener("drop", (event) => {
+    if (!holdsFile(event)) return;
+    event.preventDefault();
+    openFile(event.dataTransfer.files[0]);
+  });
+
   setBusy(false);
-  element("translate").title = words.shortcuts;
+  speak();
   element("notice").setAttribute("role", "status");
-  return { begin, end, fail, stop, clear, submit, count, copy };
+  setTimeout(() => { // once window.malaygpt is there
+    startLanguage();
+    tell("ready");
+  });
+  return {
+    begin, end, fail, stop, clear, submit, count, translate, switchLanguage,
+    language: () => words.code,
+    options: () => options,
+  };
 }

@@ -1,4 +1,4 @@
-"""What happens when a visitor asks for a translation: text in, the values of the page's components out.
+"""What happens when a visitor asks for something: text or a question in, the values of the page's components out.
 
 Many visitors share one translator, so nothing is remembered between calls.
 """
@@ -7,15 +7,22 @@ import logging
 import time
 from collections.abc import Iterable, Iterator
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from threading import BoundedSemaphore
 
 import gradio as gr
 
+from malaygpt.seeing import Seeing, read_options
 from malaygpt.translator import InputError, Translator, Update
 from malaygpt.ui.words import Words
 
-SECONDS_BETWEEN_YIELDS = 0.05
-"""About 20 changes a second look continuous; more only make traffic."""
+SECONDS_BETWEEN_YIELDS = 0.015
+"""A screen shows no more than about 60 changes a second; more only make traffic."""
+IN_FLIGHT = 2
+"""Translations decoded at once, whoever asks: one per core of a small server, each with one thread; and as many
+questions of the views"""
+SECONDS_TO_WAIT = 20
+"""After so long, a question is told that the server is busy"""
 
 logger = logging.getLogger(__name__)
 
@@ -30,23 +37,33 @@ def throttle(updates: Iterable[Update], seconds: float = SECONDS_BETWEEN_YIELDS)
             yield update
 
 
+def shown(update: Update) -> dict:
+    """An update as the reading view takes it, see assets/page/see/reading.js"""
+    tokens = [[token.text, round(token.probability, 3)] for token in update.tokens]
+    explanation = update.explanation.to_json() if update.explanation else None
+    return {"text": update.text, "done": update.done, "tokens": tokens, "explanation": explanation}
+
+
 @dataclass(frozen=True)
 class Handlers:
-    """The page's two ways to translate: shown as it is decoded, or whole through the API."""
+    """The page's ways to translate, shown as it is decoded or whole through the API, and to answer what views ask."""
 
     translator: Translator
     words: Words
+    seeing: Seeing
+    room: BoundedSemaphore = field(default_factory=lambda: BoundedSemaphore(IN_FLIGHT))
+    """For questions, which do not pass through Gradio's queue"""
 
-    def stream(self, text: str | None) -> Iterator[tuple[object, object]]:
+    def stream(self, text: str | None, options: dict | None) -> Iterator[tuple[object, object]]:
         """Yields (Malay so far, notice). A closed browser or Stop closes this generator, and that ends the decoding."""
         text = text or ""
         try:
             self.translator.check(text)
-            with closing(self.translator.stream(text)) as updates:
+            with closing(self.translator.stream(text, read_options(options or {}))) as updates:
                 for update in throttle(updates):
-                    yield update.text, ""
+                    yield shown(update), ""
         except InputError as error:
-            yield "", str(error)
+            yield None, str(error)
         except Exception:
             logger.exception("A translation failed")
             yield gr.skip(), self.words.failed
@@ -70,3 +87,17 @@ class Handlers:
         except Exception as error:
             logger.exception("A translation failed")
             raise gr.Error(self.words.failed, print_exception=False) from error
+
+    def see(self, question: dict) -> dict:
+        """{kind, payload} -> {answer}, or {error} in words for the visitor; see malaygpt/seeing.py."""
+        if not self.room.acquire(timeout=SECONDS_TO_WAIT):
+            return {"error": self.words.busy}
+        try:
+            return {"answer": self.seeing.answer(question["kind"], question["payload"])}
+        except InputError as error:
+            return {"error": str(error)}
+        except Exception:
+            logger.exception("A question could not be answered")
+            return {"error": self.words.failed}
+        finally:
+            self.room.release()

@@ -2,7 +2,8 @@
 
 One listener decodes: Translate's. Ctrl + Enter and the examples press that button, so that Stop and Clear have one
 thing to cancel and a visitor never has two translations at once. What the server need not know (the counter, the keys,
-whether a translation is running, the clipboard) happens in assets/page/page.js.
+files, the language, whether a translation is running) happens in assets/page/page.js; how the Malay is read and what
+shows how it came about, in assets/page/see.
 """
 
 from dataclasses import dataclass
@@ -10,14 +11,14 @@ from pathlib import Path
 
 import gradio as gr
 
+from malaygpt.seeing import Seeing
 from malaygpt.translator import Translator
-from malaygpt.ui.handlers import Handlers
+from malaygpt.ui.handlers import IN_FLIGHT, Handlers
+from malaygpt.ui.view import View
 from malaygpt.ui.words import ENGLISH, Words
 
 ASSETS = Path(__file__).resolve().parents[2] / "assets"
 
-IN_FLIGHT = 2
-"""Translations decoded at once, whoever asks: one per core of a small server, each with one thread"""
 WAITING = 32
 """Translations that may wait; the next visitor is told that the server is busy"""
 
@@ -26,12 +27,17 @@ HEADER = """
   <svg class="mark" viewBox="6 1 20 30" aria-hidden="true">
     <path d="M16 2 24 30H8Z"/><path class="thread" d="M16 13 20 27H12Z"/>
   </svg>
-  <h1>malaygpt</h1><p>{tagline}</p>
+  <h1>malaygpt</h1><p id="tagline">{tagline}</p>
 </header>
 """
 # What page.js fills in.
-COUNTER = '<span id="counter"></span><span id="excess"></span>'
-STATUS = '<span id="status" role="status"></span>'
+COUNTER = """
+<button type="button" id="open"><svg viewBox="0 0 20 20" aria-hidden="true">
+  <path d="M4 2h8l4 4v12H4Z M12 2v4h4 M10 15V9 M7 12l3-3 3 3"/>
+</svg></button>
+<input type="file" id="file" accept=".txt,.md,text/plain" hidden>
+<span id="counter"></span><span id="excess"></span><span id="status" role="status"></span>
+"""
 
 
 def read_examples() -> list[str]:
@@ -43,13 +49,14 @@ def read_examples() -> list[str]:
 class Components:
     """The parts of the page that events read, write or start from."""
 
+    language: gr.Button
     source: gr.Textbox
     notice: gr.Markdown
     clear: gr.Button
-    translate: gr.Button
-    target: gr.Textbox
     stop: gr.Button
-    copy: gr.Button
+    translate: gr.Button
+    target: View
+    views: View
     examples: list[gr.Button]
 
 
@@ -58,20 +65,27 @@ def build_page(translator: Translator, words: Words = ENGLISH, missed: str | Non
 
     `missed`: the Hub repo whose checkpoint could not be had, so that the embedded one translates.
     """
+    seeing = Seeing(translator)
+    handlers = Handlers(translator, words, seeing)
+
+    def see(question: dict) -> dict:  # Gradio marks it as one that may be called, which a method cannot be
+        return handlers.see(question)
+
     with gr.Blocks(title=words.title, analytics_enabled=False, fill_width=True) as page:
-        gr.HTML(HEADER.format(tagline=words.tagline), elem_id="masthead")
+        with gr.Row(elem_id="top"):
+            gr.HTML(HEADER.format(tagline=words.tagline), elem_id="masthead")
+            language = gr.Button(words.other_language, elem_id="language", elem_classes="quiet", size="sm")
         if missed:
             gr.Markdown(words.missed.format(repo=missed), elem_id="missed")
         with gr.Row(elem_id="panes"):
-            source, notice, clear, translate = _english_pane(words)
+            source, notice, clear, stop, translate = _english_pane(words)
             gr.HTML(elem_id="seam")
-            target, stop, copy = _malay_pane(words)
+            target = _malay_pane(words)
+        views = View("views", [see], figures=seeing.figures("source"))
         examples = _examples(words)
         about = words.about.format(millions=translator.num_parameters / 1e6)
         gr.HTML(f"<footer>{about}</footer>", elem_id="colophon")
-        components = Components(source, notice, clear, translate, target, stop, copy, examples)
-        handlers = Handlers(translator, words)
-        _connect(components, handlers)
+        _connect(Components(language, source, notice, clear, stop, translate, target, views, examples), handlers)
         gr.api(handlers.translate, api_name="translate", concurrency_limit=IN_FLIGHT, concurrency_id="decoding")
     return page.queue(max_size=WAITING)
 
@@ -80,7 +94,7 @@ def _connect(on: Components, handlers: Handlers) -> None:
     """Listens. `malaygpt` in the browser's code is what assets/page/page.js returns."""
     decoding = on.translate.click(
         handlers.stream,
-        inputs=on.source,
+        inputs=[on.source, on.views],  # the script puts the visitor's options in the place of the second
         outputs=[on.target, on.notice],
         js="(text) => malaygpt.begin(text)",
         show_progress="hidden",
@@ -96,14 +110,15 @@ def _connect(on: Components, handlers: Handlers) -> None:
     # Not in one step: a listener's own script runs before what it cancels, and would wait for that in vain.
     ended = on.clear.click(fn=None, js="() => malaygpt.stop('')", cancels=decoding)
     ended.then(fn=None, outputs=[on.source, on.target, on.notice], js="() => malaygpt.clear()")
-    on.copy.click(fn=None, inputs=on.target, js="(text) => malaygpt.copy(text)")
     on.source.change(fn=None, inputs=on.source, js="(text) => malaygpt.count(text)")
     for example in on.examples:
         fill = example.click(fn=None, inputs=example, outputs=on.source, js="(text) => text", cancels=decoding)
         fill.then(fn=None, js="() => malaygpt.submit()")
+    spoken = [on.language, on.source, on.clear, on.stop, on.translate]
+    on.language.click(fn=None, outputs=spoken, js="() => malaygpt.switchLanguage()")
 
 
-def _english_pane(words: Words) -> tuple[gr.Textbox, gr.Markdown, gr.Button, gr.Button]:
+def _english_pane(words: Words) -> tuple[gr.Textbox, gr.Markdown, gr.Button, gr.Button, gr.Button]:
     with gr.Column(elem_id="english", elem_classes="pane"):
         source = gr.Textbox(
             label=words.english,
@@ -119,26 +134,15 @@ def _english_pane(words: Words) -> tuple[gr.Textbox, gr.Markdown, gr.Button, gr.
         with gr.Row(elem_classes="bar"):
             gr.HTML(COUNTER)
             clear = gr.Button(words.clear, elem_id="clear", elem_classes="quiet", size="sm")
-            translate = gr.Button(words.translate, elem_id="translate", variant="primary", size="sm")
-    return source, notice, clear, translate
-
-
-def _malay_pane(words: Words) -> tuple[gr.Textbox, gr.Button, gr.Button]:
-    with gr.Column(elem_id="malay", elem_classes="pane"):
-        target = gr.Textbox(
-            label=words.malay,
-            show_label=True,
-            placeholder=words.target_hint,
-            lines=3,
-            max_lines=3,
-            elem_id="target",
-            html_attributes=gr.InputHTMLAttributes(lang="ms"),
-        )
-        with gr.Row(elem_classes="bar"):
-            gr.HTML(STATUS)
             stop = gr.Button(words.stop, elem_id="stop", elem_classes="quiet", size="sm")
-            copy = gr.Button(words.copy, elem_id="copy", elem_classes="quiet", size="sm")
-    return target, stop, copy
+            translate = gr.Button(words.translate, elem_id="translate", variant="primary", size="sm")
+    return source, notice, clear, stop, translate
+
+
+def _malay_pane(words: Words) -> View:
+    with gr.Column(elem_id="malay", elem_classes="pane"):
+        gr.HTML(f"<h2 id='malay-title'>{words.malay}</h2>")
+        return View("target")
 
 
 def _examples(words: Words) -> list[gr.Button]:

@@ -1,6 +1,7 @@
 """Every word that the page says, in one place.
 
-A language is one `Words` value: to add Malay, write a second one and choose between them where `ENGLISH` is used.
+A language is one `Words` value; those of the views are in assets/page/see/*.words.js. What the server says (errors, the
+names of what is broken) is in English.
 """
 
 from dataclasses import dataclass
@@ -10,6 +11,10 @@ from dataclasses import dataclass
 class Words:
     """The page's words in one language. A name in braces is filled in by `str.format`."""
 
+    code: str
+    """BCP 47: `en`, `ms`"""
+    other_language: str
+    """Button that changes the page to the other language, in that language"""
     title: str
     """Browser tab"""
     tagline: str
@@ -17,11 +22,13 @@ class Words:
     malay: str
     """Names of the two languages; they label the two text boxes"""
     source_hint: str
-    target_hint: str
     translate: str
     stop: str
     clear: str
-    copy: str
+    open: str
+    """Button that reads a file into the English"""
+    not_text: str
+    """Status after a file that is no text"""
     shortcuts: str
     """Tooltip of the Translate button"""
     examples: str
@@ -35,9 +42,9 @@ class Words:
     translating: str
     done: str
     stopped: str
-    copied: str
-    copy_failed: str
-    """The five above are the states that the browser shows and screen readers hear"""
+    """The three above are the states that the browser shows and screen readers hear"""
+    busy: str
+    """Answer to a question when too many are asked"""
     failed: str
     """Notice after an unexpected error"""
     missed: str
@@ -45,16 +52,18 @@ class Words:
 
 
 ENGLISH = Words(
+    code="en",
+    other_language="Bahasa Melayu",
     title="malaygpt · English to Malay",
     tagline="English to Malay",
     english="English",
     malay="Bahasa Melayu",
     source_hint="Type or paste English text",
-    target_hint="The Malay appears here",
     translate="Translate",
     stop="Stop",
     clear="Clear",
-    copy="Copy",
+    open="Open a text file",
+    not_text="That file is not text in UTF-8",
     shortcuts="Ctrl + Enter or ⌘ + Enter translates, Esc stops",
     examples="Or start with one of these",
     about="Translated on this server by a Transformer of {millions:.1f} million parameters. It can be wrong.",
@@ -63,9 +72,36 @@ ENGLISH = Words(
     translating="Translating…",
     done="Translated",
     stopped="Stopped",
-    copied="Copied",
-    copy_failed="Copying is not allowed here: select the text and press Ctrl + C",
+    busy="The server is busy. Try again in a moment.",
     failed="Something went wrong on our side before the translation was finished. Please try again.",
     missed="The checkpoint `{repo}` could not be had from the Hugging Face Hub. "
     "The one that comes with this page translates in its place.",
+)
+
+MALAY = Words(
+    code="ms",
+    other_language="English",
+    title="malaygpt · Inggeris ke Melayu",
+    tagline="Inggeris ke Melayu",
+    english="Bahasa Inggeris",
+    malay="Bahasa Melayu",
+    source_hint="Taip atau tampal teks bahasa Inggeris",
+    translate="Terjemah",
+    stop="Henti",
+    clear="Kosongkan",
+    open="Buka fail teks",
+    not_text="Fail itu bukan teks UTF-8",
+    shortcuts="Ctrl + Enter atau ⌘ + Enter menterjemah, Esc menghentikan",
+    examples="Atau mulakan dengan salah satu ayat ini",
+    about="Diterjemah pada pelayan ini oleh sebuah Transformer dengan {millions:.1f} juta parameter. "
+    "Ia mungkin tersilap.",
+    counter="{count} / {limit}",
+    over="{excess} terlebih",
+    translating="Menterjemah…",
+    done="Siap",
+    stopped="Dihentikan",
+    busy="Pelayan sedang sibuk. Cuba sebentar lagi.",
+    failed="Ada masalah di pihak kami sebelum terjemahan siap. Sila cuba lagi.",
+    missed="Model `{repo}` tidak dapat diambil daripada Hugging Face Hub. "
+    "Model yang disertakan bersama halaman ini menterjemah sebagai gantinya.",
 )

@@ -45,10 +45,10 @@ LONG_TEXT = " ".join(EXAMPLES * 7)[:4800]
 
 
 @contextmanager
-def running_app() -> Iterator[str]:
+def running_app(*options: str) -> Iterator[str]:
     """Runs `python app.py` on a free port; gives its address. Raises RuntimeError with the app's output if it dies."""
     port = free_port()
-    command = [sys.executable, "app.py", "--host", "127.0.0.1", "--port", str(port)]
+    command = [sys.executable, "app.py", "--host", "127.0.0.1", "--port", str(port), *options]
     if checkpoint := os.environ.get("MALAYGPT_TEST_CHECKPOINT"):
         command += ["--checkpoint", checkpoint]
     with tempfile.TemporaryFile("w+") as output:
@@ -111,7 +111,12 @@ class Visit:
 
     @property
     def target(self) -> Locator:
-        return self.page.get_by_label("Bahasa Melayu", exact=True)
+        """Where the Malay stands, word by word once it is done"""
+        return self.page.locator("#target .text")
+
+    @property
+    def malay(self) -> str:
+        return self.target.text_content()
 
     @property
     def notice(self) -> str:
@@ -135,10 +140,10 @@ class Visit:
         self.page.wait_for_function("window.hasBegun", timeout=MILLISECONDS_TO_TRANSLATE)
 
     def translate(self, text: str) -> str:
-        """Fills in the text, presses Translate, waits for the end; gives what then stands in the Malay box."""
+        """Fills in the text, presses Translate, waits for the end; gives what then stands as its Malay."""
         self.start(text)
         self.wait_until_done()
-        return self.target.input_value()
+        return self.malay
 
     def wait_until_done(self) -> None:
         # Stop can be pressed from the moment a translation is asked for until it ends.
@@ -148,13 +153,15 @@ class Visit:
     def wait_until_streaming(self) -> None:
         """Until some Malay, but not all of it, stands in the box."""
         self.page.wait_for_function(
-            "!document.querySelector('#stop').disabled && document.querySelector('#target textarea').value.length > 10",
+            "!document.querySelector('#stop').disabled && document.querySelector('#target .text').innerText.length > 10",
             timeout=MILLISECONDS_TO_TRANSLATE,
         )
 
 
 @contextmanager
-def visit(browser: Browser, url: str, width: int, height: int, dark: bool, scale: float = 1) -> Iterator[Visit]:
+def visit(
+    browser: Browser, url: str, width: int, height: int, dark: bool, scale: float = 1, path: str = ""
+) -> Iterator[Visit]:
     """Opens the page in a fresh profile, in a window of width x height CSS pixels."""
     context = browser.new_context(
         viewport={"width": width, "height": height},
@@ -164,13 +171,13 @@ def visit(browser: Browser, url: str, width: int, height: int, dark: bool, scale
     )
     try:
         page = context.new_page()
-        yield Visit(page, watched_troubles(page, url))
+        yield Visit(page, watched_troubles(page, url, path))
     finally:
         context.close()
 
 
-def watched_troubles(page: Page, url: str) -> list[str]:
-    """Opens the address; the list that is returned grows while the page lives."""
+def watched_troubles(page: Page, url: str, path: str) -> list[str]:
+    """Opens the page at the path, "/?q=..."; the list that is returned grows while the page lives."""
     troubles: list[str] = []
 
     def on_request(request: Request) -> None:
@@ -181,7 +188,9 @@ def watched_troubles(page: Page, url: str) -> list[str]:
     page.on("pageerror", lambda error: troubles.append(f"page error: {error}"))
     page.on("console", lambda message: troubles.append(f"console: {message.text}") if message.type == "error" else None)
     page.on("dialog", lambda dialog: (troubles.append(f"dialog: {dialog.message}"), dialog.dismiss()))
-    page.goto(url)
+    page.goto(url + path)
     page.wait_for_function("window.malaygpt !== undefined")
+    page.wait_for_selector("#target .text")
+    page.wait_for_selector("#views h2")
     page.evaluate(WATCH_BEGINNINGS)
     return troubles

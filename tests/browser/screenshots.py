@@ -17,7 +17,7 @@ def take(browser: Browser, url: str, path: Path, width: int, height: int, dark: 
         visitor.page.mouse.move(0, 0)
         visitor.page.wait_for_timeout(500)
         visitor.page.screenshot(path=path)
-        print(f"{path.relative_to(ROOT)}  {visitor.target.input_value()}")
+        print(f"{path.relative_to(ROOT)}  {visitor.malay}")
 
 
 def main() -> None:

@@ -1,4 +1,5 @@
-"""The named endpoint /translate, over plain HTTP as any program would call it: post, then read the event's stream."""
+"""The named endpoint /translate: over plain HTTP as any program would call it (post, then read the event's stream), and
+with Gradio's own client."""
 
 import http.client
 import json
@@ -6,6 +7,8 @@ import urllib.error
 import urllib.request
 
 import pytest
+from gradio_client import Client
+from gradio_client.exceptions import AppError
 
 from .running import Visit
 
@@ -28,6 +31,31 @@ def call(url: str, text: object) -> tuple[str, object]:
 def test_api_and_page_give_the_same_malay(url: str, desk: Visit) -> None:
     text = "The meeting is on Friday.\n\nPlease come early."
     assert call(url, text) == ("complete", [desk.translate(text)])
+
+
+@pytest.fixture(scope="module")
+def client(url: str) -> Client:
+    return Client(url, verbose=False, download_files=False, analytics_enabled=False)
+
+
+def test_client_is_told_the_signature(client: Client) -> None:
+    ((name, endpoint),) = client.view_api(return_format="dict", print_info=False)["named_endpoints"].items()
+    assert name == "/translate"
+    (argument,) = endpoint["parameters"]
+    assert (argument["parameter_name"], argument["python_type"]["type"]) == ("text", "str")
+    assert not argument["parameter_has_default"]
+    (result,) = endpoint["returns"]
+    assert result["python_type"]["type"] == "str"
+
+
+def test_client_and_plain_http_give_the_same_malay(url: str, client: Client) -> None:
+    text = "The meeting is on Friday.\n\nPlease come early."
+    assert call(url, text) == ("complete", [client.predict(text=text, api_name="/translate")])
+
+
+def test_client_is_told_why_a_text_is_refused(client: Client) -> None:
+    with pytest.raises(AppError, match="5,001 characters"):
+        client.predict(text="a" * 5001, api_name="/translate")
 
 
 @pytest.mark.parametrize("text", ["", "a" * 5001, None, 7, ["a"]])

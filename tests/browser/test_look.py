@@ -5,8 +5,18 @@ from playwright.sync_api import Page
 
 from .running import LONG_TEXT, Visit
 
-READABLE = ["#masthead h1", "#masthead p", "#source textarea", "#target textarea", "#counter", "#status", "#clear"]
-READABLE += ["#translate", "#copy", "#examples-title h2", ".example", "#colophon footer", "#source span"]
+READABLE = ["#masthead h1", "#masthead p", "#source textarea", "#target .text", "#counter", "#status", "#clear"]
+READABLE += [
+    "#translate",
+    "#target .note",
+    "#language",
+    "#views h2",
+    "#views strong",
+    "#examples-title h2",
+    ".example",
+    "#colophon footer",
+    "#source span",
+]
 
 # Any CSS colour as the browser paints it, and the contrast of WCAG 2: (lighter + 0.05) / (darker + 0.05).
 CONTRAST = """(selector) => {
@@ -69,8 +79,11 @@ def test_phone_stacks_the_panes_and_translates(phone: Visit) -> None:
 
 
 def test_buttons_on_a_phone_are_as_large_as_a_finger(phone: Visit) -> None:
-    boxes = [button.bounding_box() for button in phone.page.locator("#panes button, .example").all()]
-    assert len(boxes) == 16
+    boxes = [
+        button.bounding_box()
+        for button in phone.page.locator("#panes button:visible, #views button, #language, .example").all()
+    ]
+    assert len(boxes) == 25
     assert all(box["height"] >= 44 and box["width"] >= 44 for box in boxes)
 
 
@@ -81,14 +94,17 @@ def test_desktop_sets_the_panes_side_by_side(desk: Visit) -> None:
 
 
 def test_keyboard_reaches_every_control_and_shows_where_it_is(desk: Visit) -> None:
+    desk.translate("Good morning.")
     desk.source.focus()
     names = []
-    for _ in range(4):
+    for _ in range(12):
         desk.page.keyboard.press("Tab")
-        names.append(desk.page.evaluate("document.activeElement.innerText || document.activeElement.lang"))
-        outline = desk.page.evaluate("getComputedStyle(document.activeElement).outlineStyle")
-        assert outline != "none" or names[-1] == "ms"  # a pane shows the focus of its text box
-    assert [name.strip() for name in names] == ["Clear", "Translate", "ms", "Copy"]
+        focused = "document.activeElement"
+        names.append(desk.page.evaluate(f"{focused}.classList.contains('word') ? 'word' : {focused}.innerText"))
+        assert desk.page.evaluate(f"getComputedStyle({focused}).outlineStyle") != "none", names
+    names = [name.strip().partition("\n")[0] for name in names]
+    assert names[1:9] == ["Clear", "Translate", "word", "word", "Alternatives", "More", "Share", "Copy"]
+    assert names[9:] == ["Take the tour", "Inside", "Search"]
 
 
 def test_reduced_motion_stills_the_seam(desk: Visit) -> None:
