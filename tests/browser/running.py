@@ -153,7 +153,7 @@ class Visit:
     def wait_until_streaming(self) -> None:
         """Until some Malay, but not all of it, stands in the box."""
         self.page.wait_for_function(
-            "!document.querySelector('#stop').disabled && document.querySelector('#target .text').innerText.length > 10",
+            "!document.querySelector('#stop').disabled && document.querySelector('#target .text').innerText.length > 9",
             timeout=MILLISECONDS_TO_TRANSLATE,
         )
 

@@ -165,3 +165,21 @@ def test_a_question_that_is_no_question_is_answered_with_an_error(desk: Visit) -
         return shell.ask("search", { text: "x".repeat(6000), options: {} }).catch((error) => error.message);
     }""")
     assert "6,000 characters" in found
+
+
+@pytest.mark.parametrize("fixture", ["desk", "phone"])
+def test_the_tour_leads_through_the_views(fixture: str, request: pytest.FixtureRequest) -> None:
+    visitor = request.getfixturevalue(fixture)
+    visitor.button("Take the tour").click()  # with no text: it brings one of its own
+    card = visitor.page.get_by_role("dialog", name=re.compile(".+"))
+    expect(card).to_be_visible(timeout=30_000)
+    stops, views = [], set()
+    for _ in range(12):
+        expect(card.get_by_role("heading")).not_to_have_text(stops[-1] if stops else "", timeout=30_000)
+        stops.append(card.get_by_role("heading").inner_text())
+        views |= {each.get_attribute("id") for each in visitor.page.locator("#views .panel > section:visible").all()}
+        visitor.page.keyboard.press("ArrowRight")
+    assert len(set(stops)) == 12
+    assert views == {"view-inside", "view-search", "view-learn", "view-breakit"}
+    visitor.page.keyboard.press("Escape")
+    expect(card).to_be_hidden()

@@ -55,7 +55,6 @@ function mountViews(root, props, given) {
     context,
     wordsOf,
     about: () => ({ explanation, model: props.figures, options: window.malaygpt.options() }),
-    pane: () => document.getElementById("malay"),
     translate,
   };
   views = new Views(root, { words: () => wordsOf({ ENGLISH, MALAY }), host });

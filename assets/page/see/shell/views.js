@@ -16,6 +16,7 @@ const LOAD = {
 export class Views {
   #opened = null; // the name of the view that is open
   #mounted = {}; // name -> {view, node}
+  #sentence = 0; // that is shown of a new translation
   #tour = null;
 
   // `words()` are those of the present language; for `host` see shell.js
@@ -68,8 +69,10 @@ export class Views {
   }
 
   // Resolved with the root of the view when it is drawn, or with null when it could not be had.
-  async open(name) {
+  async open(name, sentence = 0) {
     this.#opened = name;
+    if (sentence !== this.#sentence) for (const each of Object.values(this.#mounted)) each.shown = undefined;
+    this.#sentence = sentence;
     this.#choose();
     try {
       const [module] = await Promise.all([LOAD[name](), addStyle(name)]);
@@ -102,6 +105,7 @@ export class Views {
   // Shows the present translation in the view that is open; the others when they are.
   refresh() {
     const { explanation, model, options } = this.host.about();
+    if (!(this.#sentence < explanation?.sentences.length)) this.#sentence = 0;
     const hasSentence = Boolean(explanation?.sentences.length);
     const isWaiting = NEEDS_TRANSLATION.includes(this.#opened) && !hasSentence;
     this.status.textContent = isWaiting ? this.words().needsTranslation : "";
@@ -111,7 +115,8 @@ export class Views {
     if (!mounted || isWaiting || mounted.shown === shown) return;
     mounted.shown = shown;
     if (this.#opened === "learn") mounted.view.show();
-    else mounted.view.show(hasSentence ? { explanation, sentence: 0, model, options } : {});
+    else mounted.view.show(hasSentence ? { explanation, sentence: this.#sentence, model, options } : {});
+    this.#tour?.update();
   }
 
   async #startTour() {
@@ -121,7 +126,8 @@ export class Views {
       host: {
         explanation: () => this.host.about().explanation,
         translate: this.host.translate,
-        open: (name) => (name === "reading" ? Promise.resolve(this.host.pane()) : this.open(name)),
+        attention: (sentence) => this.host.context(module).ask("attention", { sentence }),
+        open: (name, sentence) => this.open(name, sentence),
       },
       reducedMotion: this.host.context(module).reducedMotion,
     });
