@@ -20,8 +20,8 @@ class FitConfig:
     tokens_per_batch: int = 4096
     """Target tokens of a batch, padding included; the source has no more. A batch is a step, of all processes."""
     tokens_at_once: int = 0
-    """How many of them one process holds at a time, give or take a sentence, those of both passes of R-Drop counted; a
-    step adds up the gradients of as many slices as it takes. 0: its whole share. May change when a run is resumed."""
+    """How many of them one process holds at a time, give or take a sentence; a step adds up the gradients of as many
+    passes as it takes. 0: its whole share. May change when a run is resumed."""
     optimizer: str = "adamw"
     """`adamw`, or `muon` for the matrices and AdamW for the rest."""
     learning_rate: float = 1e-3
@@ -35,9 +35,6 @@ class FitConfig:
     label_smoothing: float = 0.1
     """Probability given to all tokens alike in every target (Szegedy et al., 2016)."""
     dropout: float = 0.1
-    r_drop: float = 0.0
-    """Weight of the divergence between two passes of every batch with other dropout (R-Drop, Liang et al., 2021: 5 for
-    translation), see train.loss.r_drop_loss. 0: one pass, half the time of a step."""
     clip_norm: float = 1.0
     """Largest norm of a gradient, over all parameters."""
     average_decay: float = 0.999
@@ -57,10 +54,6 @@ class FitConfig:
         for name in ("decay_share", "label_smoothing", "dropout", "average_decay"):
             if not 0 <= getattr(self, name) < 1:
                 raise ValueError(f"{name} is {getattr(self, name)}; it must be at least 0 and less than 1.")
-        if not 0 <= self.r_drop < math.inf:
-            raise ValueError(f"r_drop is {self.r_drop}; it must be at least 0, and finite.")
-        if self.r_drop and not self.dropout:
-            raise ValueError(f"r_drop is {self.r_drop} and dropout is 0: both passes are the same; raise dropout.")
         for name in ("learning_rate", "clip_norm"):
             if getattr(self, name) <= 0:
                 raise ValueError(f"{name} is {getattr(self, name)}; it must be more than 0.")
@@ -74,14 +67,9 @@ class FitConfig:
         decay = (1 - progress) / self.decay_share if self.decay_share else 1.0
         return self.learning_rate * min(1.0, warmup, decay)
 
-    @property
-    def tokens_per_step(self) -> int:
-        """Target tokens that pass through the model in a step: a batch's, or twice that with R-Drop"""
-        return self.tokens_per_batch * (2 if self.r_drop else 1)
-
     def num_slices(self, num_processes: int) -> int:
         """Into how many slices every batch is cut, the same number for each process"""
-        wanted = math.ceil(self.tokens_per_step / (self.tokens_at_once or self.tokens_per_step))
+        wanted = math.ceil(self.tokens_per_batch / (self.tokens_at_once or self.tokens_per_batch))
         return math.ceil(wanted / num_processes) * num_processes
 
     def to_json(self) -> str:

@@ -188,7 +188,7 @@ def start(options: argparse.Namespace, processes: Processes) -> Trainer:
     config = choose_config(options)
     if processes.count > 1 and not config.tokens_at_once:
         # Written down, so that a run resumed with fewer processes cuts its batches in the same slices.
-        config = dataclasses.replace(config, tokens_at_once=math.ceil(config.tokens_per_step / processes.count))
+        config = dataclasses.replace(config, tokens_at_once=math.ceil(config.tokens_per_batch / processes.count))
     trainer = Trainer(options.packed, options.out, config, processes, options.compile)
     if processes.first:
         options.out.mkdir(parents=True, exist_ok=True)

@@ -87,7 +87,7 @@ class Trainer:
         self.average = MovingAverage(self.model, config.average_decay)
         if compiled:
             compile_blocks(self.model)
-        self.loss = self.processes.wrap(BatchLoss(self.model, config.label_smoothing, config.r_drop))
+        self.loss = self.processes.wrap(BatchLoss(self.model, config.label_smoothing))
         self.optimizer = Optimizers(self.model, config)
         self.position = Position()
         self.unlogged: list[dict] = []

@@ -74,17 +74,6 @@ def test_two_processes_without_dropout_have_the_losses_of_one_that_cuts_nothing(
     assert losses(two) == pytest.approx(losses(one), rel=1e-3)  # sums in bfloat16, in another order
 
 
-def test_two_processes_with_r_drop_have_the_losses_of_one_with_the_same_batches(packed, tmp_path):
-    """Both passes are held at once, and are so many tokens."""
-    two, one = tmp_path / "two", tmp_path / "one"
-    options = [*OPTIONS, *QUICK, "--r-drop", "5", "--epochs", "1"]
-    ran = torchrun([str(packed), "--out", str(two), *options])
-    assert ran.returncode == 0, ran.stderr
-    assert fit.main([str(packed), "--out", str(one), *options, "--tokens-at-once", "256"]) == 0
-    assert losses(two) == pytest.approx(losses(one), rel=1e-5)
-    assert (two / "fit.json").read_bytes() == (one / "fit.json").read_bytes()
-
-
 def test_only_the_first_process_speaks_and_writes(two):
     run, ran = two
     assert ran.stdout.count("validation_loss") == 2

@@ -147,30 +147,6 @@ def test_muon_trains_and_goes_on_exactly_after_a_kill(packed, tmp_path):
     assert losses(whole)[-1][1] < losses(whole)[0][1]
 
 
-def test_r_drop_trains_and_goes_on_exactly_after_a_kill(packed, whole, tmp_path, capsys):
-    once, run = tmp_path / "once", tmp_path / "run"
-    options = [*OPTIONS, "--r-drop", "5", "--epochs", "1"]
-    assert fit.main([str(packed), "--out", str(once), *options, *QUICK]) == 0
-    command = [str(packed), "--out", str(run), *QUICK, "--save-every", "0"]
-    run_until([*command, *options], lambda: saved_step(run) >= 7)
-    assert fit.main([*command, "--resume"]) == 0
-    assert losses(run) == losses(once)
-    assert equal_weights(final_weights(run), final_weights(once))
-    assert losses(once)[-1][1] < losses(once)[0][1]
-    assert losses(once)[0][1] > losses(whole)[0][1]  # the divergence is in it
-    assert fit.main([*command, "--resume", "--r-drop", "1"]) == 2
-    assert "started with 5.0" in capsys.readouterr().err
-
-
-def test_a_run_from_before_an_option_was_there_goes_on_without_it(packed, whole, tmp_path):
-    run = shutil.copytree(whole, tmp_path / "run")
-    fields = json.loads((run / "fit.json").read_text())
-    del fields["r_drop"]
-    (run / "fit.json").write_text(json.dumps(fields))
-    assert fit.main([str(packed), "--out", str(run), "--resume", *QUICK]) == 0
-    assert (run / "fit.json").read_bytes() == (whole / "fit.json").read_bytes()
-
-
 def test_a_run_from_when_merges_could_be_undone_goes_on_if_none_were(packed, whole, tmp_path, capsys):
     run = shutil.copytree(whole, tmp_path / "run")
     fields = json.loads((run / "fit.json").read_text())
@@ -424,12 +400,10 @@ def test_a_step_is_the_same_in_however_many_slices(packed, tmp_path, monkeypatch
         torch.testing.assert_close(ours, theirs, rtol=1e-4, atol=1e-6)
 
 
-@pytest.mark.parametrize(("r_drop", "passes"), [(0.0, 1), (5.0, 2)])
-def test_no_slice_is_larger_than_it_may_be(packed, tmp_path, r_drop, passes):
-    config = FitConfig(preset="tiny", tokens_per_batch=512, tokens_at_once=100, r_drop=r_drop)
-    trainer = Trainer(packed, tmp_path, config)
+def test_no_slice_is_larger_than_it_may_be(packed, tmp_path):
+    trainer = Trainer(packed, tmp_path, FitConfig(preset="tiny", tokens_per_batch=512, tokens_at_once=100))
     shapes = [part.tgt.shape for indices in trainer.plan() for part in trainer.slices(indices)]
-    assert max(rows * width - width for rows, width in shapes) * passes <= 100
+    assert max(rows * width - width for rows, width in shapes) <= 100
     assert sum(part.num_tokens for indices in trainer.plan() for part in trainer.slices(indices)) == sum(
         trainer.train_pairs.tgt_lengths[i] + 1 for indices in trainer.plan() for i in indices
     )
@@ -518,21 +492,10 @@ def test_the_rate_warms_up_stays_and_decays():
     assert config.rate(1000, 0.999) == pytest.approx(0.0025)
 
 
-@pytest.mark.parametrize("field", ["epochs", "dropout", "learning_rate", "r_drop"])
+@pytest.mark.parametrize("field", ["epochs", "dropout", "learning_rate"])
 def test_a_config_that_makes_no_sense_is_refused(field):
     with pytest.raises(ValueError, match=field):
         FitConfig(**{field: -1})
-
-
-@pytest.mark.parametrize("r_drop", [float("nan"), float("inf")])
-def test_a_weight_of_r_drop_that_is_no_number_is_refused(r_drop):
-    with pytest.raises(ValueError, match="r_drop"):
-        FitConfig(r_drop=r_drop)
-
-
-def test_r_drop_without_dropout_is_refused():
-    with pytest.raises(ValueError, match="both passes are the same"):
-        FitConfig(r_drop=5.0, dropout=0.0)
 
 
 def test_a_tiny_transformer_learns_to_translate_the_grammar(data, trained):
