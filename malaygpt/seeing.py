@@ -34,6 +34,8 @@ from malaygpt.translator import EXPLAINED, InputError, Translator
 
 OPTIONS = ("num_beams", "length_penalty", "temperature", "top_k", "top_p", "seed", "no_repeat_ngram")
 """What a visitor may choose of SearchOptions. Lengths could cut a translation short unseen."""
+LIMITS = {"length_penalty": (0, 100), "temperature": (1e-3, 1000)}
+"""Within these nothing outgrows the numbers that a search computes with"""
 MOST_CHOICES = 50
 MOST_BREAKAGES = 20
 LONGEST_WORD = 100
@@ -59,10 +61,12 @@ class Seeing:
         """Raises InputError, in words for the visitor, for a question that cannot be answered."""
         try:
             return self._answers[kind](**payload)
-        except (AttributeError, KeyError, TypeError, ValueError) as error:
-            if isinstance(error, InputError):
-                raise
-            raise InputError(str(error) if isinstance(error, ValueError) else "That question is malformed.") from error
+        except InputError:
+            raise
+        except ValueError as error:
+            raise InputError(str(error)) from error
+        except (AttributeError, KeyError, TypeError) as error:
+            raise InputError("That question is malformed.") from error
 
     def attention(self, source: list[int], tokens: list[int]) -> dict:
         src, tgt = self._ids(source, tokens)
@@ -76,6 +80,7 @@ class Seeing:
         """(1, S), and (1, 1 + T) with [CLS] before the tokens"""
         config = self._translator.model.config
         for ids in (source, tokens):
+            _require(ids, list)
             if not 0 < len(ids) <= config.max_length:
                 raise ValueError(f"That is {len(ids)} tokens; they must be from 1 to {config.max_length}.")
             if not all(type(i) is int and 0 <= i < config.vocab_size for i in ids):
@@ -83,16 +88,14 @@ class Seeing:
         device = self._translator.device
         return torch.tensor([source], device=device), torch.tensor([[CLS_ID, *tokens]], device=device)
 
-    def choose(self, english: str, options: dict, said: list[int], choices: list[tuple[int, int | str]]) -> dict:
-        self._translator.check(english)
+    def choose(self, english: str, options: dict, said: list[int], choices: list[list[int | str]]) -> dict:
+        self._check(english)
+        _require(choices, list)
         if not 0 < len(choices) <= MOST_CHOICES:
             raise ValueError(f"That is {len(choices)} choices in one sentence; they must be from 1 to {MOST_CHOICES}.")
         explanation = self._translator.explain_sentence(english, read_options(options))
-        for number, (position, choice) in enumerate(choices, 1):
-            if type(position) is not int or type(choice) not in (int, str):
-                raise TypeError
-            if isinstance(choice, str) and len(choice) > LONGEST_WORD:
-                raise ValueError(f"A word has at most {LONGEST_WORD} characters; that one has {len(choice)}.")
+        for number, each in enumerate(choices, 1):
+            position, choice = _read_choice(each)
             if number == len(choices) and [sentence.ids for sentence in explanation.sentences] != [said]:
                 raise ValueError("The translation has changed meanwhile; translate it again.")
             explanation = self._translator.choose(explanation, 0, position, choice)
@@ -103,14 +106,15 @@ class Seeing:
         return self.explain(text, read_options(options)).to_json()
 
     def explain(self, text: str, options: SearchOptions) -> Explanation:
-        self._translator.check(text)
+        self._check(text)
         return self._translator.explain(text, options)
 
     def parts(self) -> dict:
         return parts_json(self._translator.model.config)
 
     def compare(self, text: str, breakages: list[str]) -> dict:
-        self._translator.check(text)
+        self._check(text)
+        _require(breakages, list)
         if len(breakages) > MOST_BREAKAGES:
             raise ValueError(f"That is {len(breakages)} breakages; the most at once is {MOST_BREAKAGES}.")
         broken = [Breakage.parse(each) for each in breakages]
@@ -120,6 +124,10 @@ class Seeing:
         directory = self._translator.directory
         return None if directory is None else load_timeline(directory)
 
+    def _check(self, text: str) -> None:
+        _require(text, str)
+        self._translator.check(text)
+
     def figures(self, source: str) -> dict:
         """The model in numbers, and a link for each to its line in the page `source`"""
         links = {name: f"{source}#L{line}" for name, line in lines().items()}
@@ -128,12 +136,35 @@ class Seeing:
 
 def read_options(given: dict) -> SearchOptions:
     """How a text is translated, but for these. Raises InputError for what is no option or cannot be done."""
+    if not isinstance(given, dict):
+        raise InputError("Options are an object, such as {}.")
     if unknown := sorted(set(given) - set(OPTIONS)):
         raise InputError(f"There is no option {unknown[0]!r}; choose among {', '.join(OPTIONS)}.")
+    for name, (least, most) in LIMITS.items():
+        value = given.get(name)
+        if isinstance(value, int | float) and not least <= value <= most:
+            raise InputError(f"{name} is {value!r}; it must be from {least} to {most}.")
+    # Samples are drawn one token at a time, and beams are not.
+    is_sampling = given.get("temperature") is not None
+    num_beams = given.get("num_beams", 1 if is_sampling else EXPLAINED.num_beams)
     try:
-        # Samples are drawn one token at a time, and beams are not.
-        num_beams = given.get("num_beams", 1 if "temperature" in given else EXPLAINED.num_beams)
         wanted = replace(SearchOptions(), num_alternatives=EXPLAINED.num_alternatives, num_beams=num_beams)
         return replace(wanted, **given, num_hypotheses=min(MOST_HYPOTHESES, num_beams))
     except (TypeError, ValueError) as error:
         raise InputError(str(error)) from error
+
+
+def _read_choice(choice: list) -> tuple[int, int | str]:
+    """Raises TypeError, or ValueError for a word that is too long."""
+    _require(choice, list)
+    if [type(each) for each in choice] not in ([int, int], [int, str]):
+        raise TypeError("A choice is a position and a token or a word.")
+    position, chosen = choice
+    if isinstance(chosen, str) and len(chosen) > LONGEST_WORD:
+        raise ValueError(f"A word has at most {LONGEST_WORD} characters; that one has {len(chosen)}.")
+    return position, chosen
+
+
+def _require(value: object, kind: type) -> None:
+    if not isinstance(value, kind):
+        raise TypeError(f"{value!r} is no {kind.__name__}.")

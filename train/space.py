@@ -23,7 +23,10 @@ from train.upload import open_repo, push
 ROOT = Path(__file__).resolve().parent.parent
 PARTS = "app.py", "malaygpt", "assets"
 LEFT_OUT = "__pycache__", "screenshots", "data.md"
-REQUIREMENTS = "torch", "gradio", "huggingface_hub", "tokenizers", "safetensors", "sentencex", "pygments", "numpy", "tqdm"
+REQUIREMENTS = (
+    *("torch", "gradio", "huggingface_hub", "tokenizers", "safetensors"),
+    *("sentencex", "pygments", "starlette", "numpy", "tqdm"),
+)
 """Those of requirements.txt that serving needs"""
 WHEELS = "--extra-index-url https://download.pytorch.org/whl/cpu"
 ENTRY = "space.py"

@@ -5,6 +5,7 @@ from dataclasses import asdict
 from importlib import metadata
 
 import gradio as gr
+from starlette.middleware import Middleware
 from starlette.middleware.gzip import GZipMiddleware
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
@@ -42,8 +43,7 @@ def send_source(request: Request) -> Response:
 
 def routes() -> list[Mount | Route]:
     """What the page fetches beside Gradio's own: the modules that draw its views, and the model's source."""
-    views = GZipMiddleware(StaticFiles(directory=PAGE / "see"))
-    return [Mount("/see", app=views), Route("/source", send_source)]
+    return [Mount("/see", app=StaticFiles(directory=PAGE / "see")), Route("/source", send_source)]
 
 
 def require_mcp() -> None:
@@ -80,7 +80,11 @@ def serve(
         head=page_style(),
         js=page_script(),
         favicon_path=PAGE / "mark.svg",
-        app_kwargs={"max_body_size": MAX_BODY_BYTES, "routes": routes()},
+        app_kwargs={
+            "max_body_size": MAX_BODY_BYTES,
+            "routes": routes(),
+            "middleware": [Middleware(GZipMiddleware)],  # which lets a stream of events pass as it is
+        },
         max_file_size=1,  # byte: Gradio takes files from anyone and keeps them, and this page has no use for any
         footer_links=[],
         run_history=False,

@@ -183,3 +183,19 @@ def test_the_tour_leads_through_the_views(fixture: str, request: pytest.FixtureR
     assert views == {"view-inside", "view-search", "view-learn", "view-breakit"}
     visitor.page.keyboard.press("Escape")
     expect(card).to_be_hidden()
+
+
+ROLES = {"button", "link", "textbox", "combobox", "slider", "checkbox", "radio", "dialog", "tree", "grid", "spinbutton"}
+"""What a screen reader has to be able to name"""
+
+
+@pytest.mark.parametrize("title", NAMES)
+def test_everything_has_a_name_for_screen_readers(desk: Visit, title: str) -> None:
+    desk.translate(SENTENCE)
+    open_view(desk, title)
+    tree = desk.page.context.new_cdp_session(desk.page).send("Accessibility.getFullAXTree")["nodes"]
+    found = [node for node in tree if not node["ignored"] and node["role"]["value"] in ROLES]
+    assert len(found) > 20
+    assert [node for node in found if not node["name"]["value"].strip()] == []
+    ids = desk.page.evaluate("[...document.querySelectorAll('[id]')].map(({ id }) => id).filter(Boolean)")
+    assert len(set(ids)) == len(ids)

@@ -104,13 +104,19 @@ function adopt(next) {
   document.dispatchEvent(new CustomEvent("malaygpt:explained", { detail: next }));
 }
 
-// Translates a text; resolved when its explanation is here.
-async function translate(text) {
-  const done = new Promise((resolve) => {
-    document.addEventListener("malaygpt:explained", ({ detail }) => resolve(detail), { once: true });
+// Translates a text; resolved when its explanation is here. Asked again meanwhile, it is the same translation.
+let awaited = null;
+
+function translate(text) {
+  awaited ??= new Promise((resolve) => {
+    const answer = ({ detail }) => {
+      awaited = null;
+      resolve(detail);
+    };
+    document.addEventListener("malaygpt:explained", answer, { once: true });
+    window.malaygpt.translate(text);
   });
-  await window.malaygpt.translate(text, {});
-  return done;
+  return awaited;
 }
 
 // To the server
