@@ -18,6 +18,7 @@ const ready = new Promise((resolve) => {
 
 let server = null;
 let explanation = null;
+let options = {}; // that it was made with
 let shown = { text: "", done: true }; // what the reading view shows
 let pane = null; // the reading view
 let views = null;
@@ -54,7 +55,7 @@ function mountViews(root, props, given) {
   const host = {
     context,
     wordsOf,
-    about: () => ({ explanation, model: props.figures, options: window.malaygpt.options() }),
+    about: () => ({ explanation, model: props.figures, options }),
     translate,
   };
   views = new Views(root, { words: () => wordsOf({ ENGLISH, MALAY }), host });
@@ -64,8 +65,8 @@ function mountViews(root, props, given) {
 
 // What the address asks for, once both places are there
 function begin() {
-  const { text, options } = readLink(location.href);
-  if (text) window.malaygpt.translate(text, options);
+  const link = readLink(location.href);
+  if (link.text) window.malaygpt.translate(link.text, link.options);
   views.openAddressed();
 }
 
@@ -87,7 +88,8 @@ function receive(value) {
     show({ text, done, tokens });
     return;
   }
-  show({ text, done, explanation: found, options: window.malaygpt.options() });
+  options = window.malaygpt.options();
+  show({ text, done, explanation: found, options });
   adopt(found);
 }
 
@@ -123,7 +125,7 @@ function translate(text) {
 
 // What a view asks of its own translation, or of the server; rejects with an Error whose message can be shown.
 export async function ask(kind, payload) {
-  if (kind === "choose") return choose(explanation, payload);
+  if (kind === "choose") return choose(explanation, options, payload);
   if (kind !== "attention" && kind !== "attribution") return askServer(kind, payload);
   const sentence = explanation.sentences[payload.sentence];
   if (!answers.has(sentence)) answers.set(sentence, {});

@@ -11,7 +11,7 @@ const WHOLE = {
   seed: [0, 2 ** 53 - 1], // what a number of JavaScript holds to the unit
   no_repeat_ngram: [0, 1000],
 };
-const REAL = { length_penalty: [0, 1000], temperature: [1e-3, 1000], top_p: [1e-3, 1] };
+const REAL = { length_penalty: [0, 100], temperature: [1e-3, 1000], top_p: [1e-3, 1] };
 const NUMBER = /^\d+(\.\d+)?(e[+-]?\d+)?$/i;
 
 // `page` is the address of the page; what it has after "?" or "#" is replaced.

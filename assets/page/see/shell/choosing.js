@@ -1,27 +1,22 @@
 // Other words in a sentence. The server keeps nothing: all choices made in a sentence go with each new one.
 
-// choosing(ask) -> choose(explanation, {sentence, token, id}), a Promise of the explanation with that choice in it;
-// `ask` sends what the question "choose" of malaygpt/seeing.py takes.
+// choosing(ask) -> choose(explanation, options, {sentence, token, id}), a Promise of the explanation with that choice in
+// it; `options` are those that the text was translated with, and `ask` sends what the question "choose" of
+// malaygpt/seeing.py takes.
 export function choosing(ask) {
   const made = new WeakMap(); // sentence -> the choices that it came from, and the English that they are of
-  return async (explanation, { sentence: number, token, id }) => {
+  return async (explanation, options, { sentence: number, token, id }) => {
     const sentence = explanation.sentences[number];
     const choices = [...(made.get(sentence) ?? []), [token, id]];
     const answer = await ask({
       english: sentence.english,
-      options: optionsOf(sentence.search),
+      options,
       said: sentence.tokens.map((each) => each.id),
       choices,
     });
     made.set(answer.sentence, choices);
     return withSentence(explanation, number, answer);
   };
-}
-
-// Those of a search that are a visitor's to choose
-function optionsOf({ num_beams, length_penalty, temperature, top_k, top_p, seed }) {
-  const given = { num_beams, length_penalty, temperature, top_k, top_p, seed };
-  return Object.fromEntries(Object.entries(given).filter(([, value]) => value !== null));
 }
 
 // The explanation with another sentence in one place, {sentence, pieces}
