@@ -19,6 +19,7 @@ Options are those of SearchOptions by their names, where they differ from how a 
 """
 
 from dataclasses import replace
+from functools import cached_property
 
 import torch
 
@@ -30,12 +31,17 @@ from malaygpt.explain import MOST_HYPOTHESES, Explanation, attention_json
 from malaygpt.figures import figures, lines
 from malaygpt.timeline import load_timeline
 from malaygpt.tokenizer import CLS_ID
-from malaygpt.translator import EXPLAINED, InputError, Translator
+from malaygpt.translator import EXPLAINED, MAX_SOURCE_TOKENS, InputError, Translator
 
 OPTIONS = ("num_beams", "length_penalty", "temperature", "top_k", "top_p", "seed", "no_repeat_ngram")
 """What a visitor may choose of SearchOptions. Lengths could cut a translation short unseen."""
-LIMITS = {"length_penalty": (0, 100), "temperature": (1e-3, 1000)}
-"""Within these nothing outgrows the numbers that a search computes with"""
+LIMITS = {"num_beams": (1, 8), "length_penalty": (0, 100), "temperature": (1e-3, 1000)}
+"""Within these nothing outgrows the numbers that a search computes with, nor what one visitor may ask of a server"""
+LONGEST_SENTENCE = 1500
+"""Characters: a sentence that the model reads whole has fewer, links in it included"""
+MOST_SOURCE = MAX_SOURCE_TOKENS + 1
+MOST_TARGET = 2 * MOST_SOURCE + 16
+"""Tokens of a sentence, [SEP] included, see SearchOptions.max_length"""
 MOST_CHOICES = 50
 MOST_BREAKAGES = 20
 LONGEST_WORD = 100
@@ -79,10 +85,10 @@ class Seeing:
     def _ids(self, source: list[int], tokens: list[int]) -> tuple[torch.Tensor, torch.Tensor]:
         """(1, S), and (1, 1 + T) with [CLS] before the tokens"""
         config = self._translator.model.config
-        for ids in (source, tokens):
+        for ids, most in ((source, MOST_SOURCE), (tokens, MOST_TARGET)):
             _require(ids, list)
-            if not 0 < len(ids) <= config.max_length:
-                raise ValueError(f"That is {len(ids)} tokens; they must be from 1 to {config.max_length}.")
+            if not 0 < len(ids) <= min(most, config.max_length):
+                raise ValueError(f"That is {len(ids)} tokens; they must be from 1 to {min(most, config.max_length)}.")
             if not all(type(i) is int and 0 <= i < config.vocab_size for i in ids):
                 raise ValueError(f"Tokens are whole numbers from 0 to {config.vocab_size - 1}.")
         device = self._translator.device
@@ -121,12 +127,19 @@ class Seeing:
         return compare(self._translator.exact, self._translator.tokenizer, text, broken).to_json()
 
     def timeline(self) -> dict | None:
+        return self._timeline
+
+    @cached_property
+    def _timeline(self) -> dict | None:
+        """Read and checked once: the file of a checkpoint stays as it is."""
         directory = self._translator.directory
         return None if directory is None else load_timeline(directory)
 
     def _check(self, text: str) -> None:
         _require(text, str)
         self._translator.check(text)
+        if len(text) > LONGEST_SENTENCE:
+            raise ValueError(f"That is {len(text):,} characters; a sentence has at most {LONGEST_SENTENCE:,} here.")
 
     def figures(self, source: str) -> dict:
         """The model in numbers, and a link for each to its line in the page `source`"""

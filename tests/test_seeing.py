@@ -309,9 +309,9 @@ def test_a_text_that_cannot_be_translated_is_refused(seeing: Seeing, kind: str, 
 
 
 def test_a_sentence_that_is_too_long_to_be_read_at_once_is_refused(seeing: Seeing):
-    text = "word " * (MAX_CHARS // 5)
+    text = "word " * 290
     assert "tokens" in refusal(seeing, "break", {**GOOD["break"], "text": text})
-    assert "tokens" in refusal(seeing, "choose", {**GOOD["choose"], "english": text})
+    assert "1,500" in refusal(seeing, "search", {**GOOD["search"], "text": "word " * 301})
 
 
 def test_what_is_no_sentence_has_nothing_to_choose(seeing: Seeing):
@@ -334,7 +334,7 @@ def test_samples_are_drawn_one_at_a_time():
     assert read_options(SAMPLING) == SearchOptions(num_alternatives=NUM_ALTERNATIVES, **SAMPLING)
 
 
-@pytest.mark.parametrize("num_beams", [1, 2, 8, 32])
+@pytest.mark.parametrize("num_beams", [1, 2, 8])
 def test_as_many_hypotheses_are_told_of_as_there_are_beams(num_beams: int):
     options = read_options({"num_beams": num_beams})
     assert (options.num_beams, options.num_hypotheses) == (num_beams, min(num_beams, MOST_HYPOTHESES))
@@ -391,7 +391,7 @@ def test_options_that_cannot_be_are_refused(seeing: Seeing, options: object, mes
         {"temperature": 1e-3, "top_p": 1e-320, "seed": 2**58 - 1},
         {"temperature": 1000, "top_k": 2**70, "seed": 0},
         {"no_repeat_ngram": 2**70},
-        {"no_repeat_ngram": 1, "num_beams": 32},
+        {"no_repeat_ngram": 1, "num_beams": 8},
     ],
     ids=str,
 )

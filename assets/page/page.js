@@ -11,7 +11,8 @@ function malaygptPage({ limit, words: languages }) {
   const isBusy = () => root.hasAttribute("data-busy");
   const isIdle = () => !isBusy() && performance.now() > settledAt;
   let words = languages.en; // those that the server's components begin with
-  let options = {}; // of the search, where the visitor wants others than usual
+  let options = {}; // of the search, where the visitor wants others than usual; until Clear
+  let used = {}; // those of the present translation
   let isStopping = false; // a cancel has been asked for and has not worked yet
   let isSubmitting = false; // Translate will be pressed as soon as it can be
   let settledAt = 0; // Gradio reports the end of a cancelled translation more than once, some milliseconds apart
@@ -26,6 +27,7 @@ function malaygptPage({ limit, words: languages }) {
     outcome = null;
     setBusy(true);
     say(words.translating);
+    used = options;
     return [text, options];
   }
 
@@ -59,6 +61,7 @@ function malaygptPage({ limit, words: languages }) {
     element("source").querySelector("textarea").focus();
     await idle();
     say("");
+    options = {};
     return ["", null, ""];
   }
 
@@ -137,7 +140,7 @@ function malaygptPage({ limit, words: languages }) {
     for (const name of ["aria-label", "title"]) element("open").setAttribute(name, words.open);
     element("language").lang = words.code === "en" ? "ms" : "en";
     count(element("source").querySelector("textarea").value);
-    say("");
+    say(isBusy() ? words.translating : "");
   }
 
   // The language of a link, or else what the visitor chose the last time
@@ -201,6 +204,6 @@ function malaygptPage({ limit, words: languages }) {
   return {
     begin, end, fail, stop, clear, submit, count, translate, switchLanguage,
     language: () => words.code,
-    options: () => options,
+    options: () => used,
   };
 }

@@ -21,6 +21,8 @@ SECONDS_BETWEEN_YIELDS = 0.015
 IN_FLIGHT = 2
 """Translations decoded at once, whoever asks: one per core of a small server, each with one thread; and as many
 questions of the views"""
+QUESTIONS_AT_ONCE = IN_FLIGHT + 8
+"""Those answered and those that wait, each in a thread, of which Gradio has forty for the whole page"""
 SECONDS_TO_WAIT = 20
 """After so long, a question is told that the server is busy"""
 
@@ -51,11 +53,13 @@ class Handlers:
     translator: Translator
     words: Words
     seeing: Seeing
+    door: BoundedSemaphore = field(default_factory=lambda: BoundedSemaphore(QUESTIONS_AT_ONCE))
     room: BoundedSemaphore = field(default_factory=lambda: BoundedSemaphore(IN_FLIGHT))
-    """For questions, which do not pass through Gradio's queue"""
+    """For questions, which do not pass through Gradio's queue: those that may wait, and those that are answered"""
 
     def stream(self, text: str | None, options: dict | None) -> Iterator[tuple[object, object]]:
-        """Yields (Malay so far, notice). A closed browser or Stop closes this generator, and that ends the decoding."""
+        """Yields (`shown` of the translation so far, notice). A closed browser or Stop closes this generator, and that
+        ends the decoding."""
         text = text or ""
         try:
             self.translator.check(text)
@@ -90,14 +94,19 @@ class Handlers:
 
     def see(self, question: dict) -> dict:
         """{kind, payload} -> {answer}, or {error} in words for the visitor; see malaygpt/seeing.py."""
-        if not self.room.acquire(timeout=SECONDS_TO_WAIT):
+        if not self.door.acquire(blocking=False):
             return {"error": self.words.busy}
         try:
-            return {"answer": self.seeing.answer(question["kind"], question["payload"])}
+            if not self.room.acquire(timeout=SECONDS_TO_WAIT):
+                return {"error": self.words.busy}
+            try:
+                return {"answer": self.seeing.answer(question["kind"], question["payload"])}
+            finally:
+                self.room.release()
         except InputError as error:
             return {"error": str(error)}
         except Exception:
             logger.exception("A question could not be answered")
             return {"error": self.words.failed}
         finally:
-            self.room.release()
+            self.door.release()

@@ -20,7 +20,7 @@ class Words:
     tagline: str
     english: str
     malay: str
-    """Names of the two languages; they label the two text boxes"""
+    """Names of the two languages; they label the two panes"""
     source_hint: str
     translate: str
     stop: str

@@ -93,8 +93,49 @@ def test_options_of_the_search_view_translate_the_text(desk: Visit) -> None:
     desk.page.wait_for_function("window.malaygpt.options().num_beams === 1")
     desk.wait_until_done()
     assert desk.malay
-    desk.translate("Good morning.")  # they stay until something else is chosen
+    desk.translate("Good morning.")  # they stay until the page is cleared
     assert desk.page.evaluate("window.malaygpt.options().num_beams") == 1
+    desk.button("Clear").click()
+    expect(desk.source).to_have_value("")
+    desk.translate(SENTENCE)
+    assert desk.page.evaluate("window.malaygpt.options()") == {}
+
+
+def test_after_a_stop_no_view_tells_of_the_text_before(desk: Visit) -> None:
+    desk.translate(SENTENCE)
+    open_view(desk, "Inside")
+    desk.start(LONG_TEXT)
+    desk.wait_until_streaming()
+    desk.button("Stop").click()
+    expect(desk.page.locator(".views > .status")).to_contain_text("Translate something first")
+    desk.wait_until_done()
+    desk.translate(SENTENCE)
+    expect(desk.page.locator(SIGNS["inside"]).first).to_be_visible()
+    expect(desk.page.locator("#view-inside")).to_contain_text("garden")
+
+
+def test_after_a_choice_by_keyboard_the_attention_is_of_the_new_sentence(desk: Visit) -> None:
+    desk.translate(SENTENCE)
+    asked: list[dict] = []
+    desk.page.on("request", lambda request: "component_server" in request.url and asked.append(request.post_data_json))
+    desk.target.locator(".word").first.focus()
+    desk.page.keyboard.press("ArrowRight")
+    desk.page.keyboard.press("Enter")
+    choice = desk.page.locator(".reading-card .choices button").nth(1)
+    choice.focus()
+    before = desk.malay
+    desk.page.keyboard.press("Enter")
+    desk.page.wait_for_function(
+        "before => document.querySelector('#target .text').textContent !== before", arg=before, timeout=20_000
+    )
+    desk.page.wait_for_timeout(1000)
+    questions = [each["data"] for each in asked]
+    choices = [each["payload"] for each in questions if each["kind"] == "choose"]
+    said = [each["payload"]["tokens"] for each in questions if each["kind"] == "attention"]
+    assert len(choices) == 1
+    assert choices[0]["said"] in said  # before it
+    assert [tokens for tokens in said if tokens != choices[0]["said"]]  # and after it
+    assert said[-1] != choices[0]["said"]
 
 
 def test_a_link_translates_when_it_is_opened(browser: Browser, url: str) -> None:

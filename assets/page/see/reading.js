@@ -268,6 +268,7 @@ class Reading {
   #adopt(after, number, token) {
     const fresh = isNew(...[this.explanation, after].map((each) => wordsOf(each.sentences[number])));
     [this.explanation, this.text] = [after, after.malay];
+    this.#announce("explained", after); // first of all: what is asked from here on is of this one
     this.#shares.delete(number);
     this.#settle();
     this.card.close();
@@ -278,7 +279,6 @@ class Reading {
     this.#giveTools();
     this.#say(fill(this.words.changed, { text: after.sentences[number].malay }), { isSeen: false });
     remember(after.english, after.malay);
-    this.#announce("explained", after);
   }
 
   #markFresh(number, fresh) {

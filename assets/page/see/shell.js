@@ -46,7 +46,12 @@ function mountTarget(root, props, watch) {
   root.addEventListener("translate", ({ detail }) => window.malaygpt.translate(detail.text));
   document.addEventListener("malaygpt:language", draw);
   document.addEventListener("malaygpt:end", () => {
-    if (!shown.done) show({ text: shown.text, done: true }); // it was stopped
+    if (shown.done) {
+      settle(explanation); // whoever waits for a translation that failed waits no longer
+      return;
+    }
+    show({ text: shown.text, done: true }); // it was stopped
+    adopt(null);
   });
 }
 
@@ -103,22 +108,25 @@ function adopt(next) {
   if (next) shown = { ...shown, text: next.malay, explanation: next };
   explanation = next;
   views?.refresh();
-  document.dispatchEvent(new CustomEvent("malaygpt:explained", { detail: next }));
+  settle(next);
 }
 
-// Translates a text; resolved when its explanation is here. Asked again meanwhile, it is the same translation.
-let awaited = null;
+// Translates a text; resolved when its explanation is here, or null where it was stopped. Asked again meanwhile, it is the
+// same translation.
+let awaited = null; // {promise, resolve}
 
 function translate(text) {
-  awaited ??= new Promise((resolve) => {
-    const answer = ({ detail }) => {
-      awaited = null;
-      resolve(detail);
-    };
-    document.addEventListener("malaygpt:explained", answer, { once: true });
+  if (!awaited) {
+    awaited = {};
+    awaited.promise = new Promise((resolve) => Object.assign(awaited, { resolve }));
     window.malaygpt.translate(text);
-  });
-  return awaited;
+  }
+  return awaited.promise;
+}
+
+function settle(found) {
+  awaited?.resolve(found);
+  awaited = null;
 }
 
 // To the server

@@ -6,7 +6,7 @@
 const LANGUAGES = ["en", "ms"];
 // Least and most of each option. SearchOptions has no most for some: those are more than anybody wants.
 const WHOLE = {
-  num_beams: [1, 32],
+  num_beams: [1, 8],
   top_k: [0, 1e6],
   seed: [0, 2 ** 53 - 1], // what a number of JavaScript holds to the unit
   no_repeat_ngram: [0, 1000],

@@ -20,7 +20,7 @@ export function choosing(ask) {
 }
 
 // The explanation with another sentence in one place, {sentence, pieces}
-export function withSentence(explanation, number, { sentence, pieces }) {
+function withSentence(explanation, number, { sentence, pieces }) {
   let malay = "";
   const parts = explanation.parts.map((part) => {
     const begins = malay.length;

@@ -49,7 +49,7 @@ export class Views {
       this.status,
       this.panel,
     );
-    if (opened) this.open(opened);
+    if (opened) this.open(opened, this.#sentence);
   }
 
   // The view that the address names, as in /#inside
@@ -111,16 +111,23 @@ export class Views {
     this.status.textContent = isWaiting ? this.words().needsTranslation : "";
     for (const [name, { node }] of Object.entries(this.#mounted)) node.hidden = name !== this.#opened || isWaiting;
     const mounted = this.#mounted[this.#opened];
+    this.#tour?.update();
     const shown = this.#opened === "learn" ? "the timeline" : explanation;
     if (!mounted || isWaiting || mounted.shown === shown) return;
     mounted.shown = shown;
     if (this.#opened === "learn") mounted.view.show();
     else mounted.view.show(hasSentence ? { explanation, sentence: this.#sentence, model, options } : {});
-    this.#tour?.update();
   }
 
   async #startTour() {
-    const [module] = await Promise.all([LOAD.tour(), addStyle("tour")]);
+    let module = null;
+    try {
+      [module] = await Promise.all([LOAD.tour(), addStyle("tour")]);
+    } catch (error) {
+      console.warn(error);
+      this.status.textContent = this.words().unreachable;
+      return;
+    }
     this.#tour ??= module.mountTour(this.root, {
       words: this.host.wordsOf(module),
       host: {
