@@ -1,5 +1,7 @@
 // Every word of the Inside view. Names in braces are filled in.
 
+import * as player from "./inside/player.words.js";
+
 export const ENGLISH = {
   stage: "The sentence, step by step",
   english: "English",
@@ -37,12 +39,7 @@ export const ENGLISH = {
   again: "Try again",
 
   replay: "Replay",
-  play: "Play",
-  pause: "Pause",
-  previous: "Previous step",
-  next: "Next step",
-  scrubber: "Step",
-  stepValue: "Step {step} of {steps}: {token}",
+  ...player.ENGLISH,
 
   stepOf: "Step {step} of {steps}: what comes next?",
   after: "After “{before}”",
@@ -161,12 +158,7 @@ export const MALAY = {
   again: "Cuba lagi",
 
   replay: "Ulang tayang",
-  play: "Main",
-  pause: "Jeda",
-  previous: "Langkah sebelumnya",
-  next: "Langkah seterusnya",
-  scrubber: "Langkah",
-  stepValue: "Langkah {step} daripada {steps}: {token}",
+  ...player.MALAY,
 
   stepOf: "Langkah {step} daripada {steps}: apa seterusnya?",
   after: "Selepas “{before}”",

@@ -1,5 +1,7 @@
 // Every word of the Search view. Names in braces are filled in.
 
+import * as player from "./inside/player.words.js";
+
 export const ENGLISH = {
   sentence: "Sentence",
   sentenceOption: "{number}. {text}",
@@ -91,12 +93,7 @@ export const ENGLISH = {
   told: { row: "Kept", ended: "Ended", cut: "Cut" },
 
   replay: "Replay of the search",
-  play: "Play",
-  pause: "Pause",
-  previous: "Previous step",
-  next: "Next step",
-  scrubber: "Step",
-  stepValue: "Step {step} of {steps}: {token}",
+  ...player.ENGLISH,
 
   nextAt: "What could have come at step {step}",
   after: "After “{before}”",
@@ -221,12 +218,7 @@ export const MALAY = {
   told: { row: "Disimpan", ended: "Tamat", cut: "Dibuang" },
 
   replay: "Ulang tayang carian",
-  play: "Main",
-  pause: "Jeda",
-  previous: "Langkah sebelumnya",
-  next: "Langkah seterusnya",
-  scrubber: "Langkah",
-  stepValue: "Langkah {step} daripada {steps}: {token}",
+  ...player.MALAY,
 
   nextAt: "Yang mungkin muncul pada langkah {step}",
   after: "Selepas “{before}”",

@@ -26,7 +26,8 @@ const answers = new WeakMap(); // sentence -> {kind: Promise}, of what stays tru
 const choose = choosing((payload) => askServer("choose", payload));
 
 export async function mount(name, { element, props, watch, server: given }) {
-  await Promise.all([ready, addStyle("reading"), addStyle("shell")]);
+  // In this order: later sheets may change what stands in earlier ones.
+  await Promise.all([ready, ...["controls", "reading", "shell"].map(addStyle)]);
   const root = document.createElement("div");
   element.append(root);
   if (name === "target") mountTarget(root, props, watch);
