@@ -25,7 +25,7 @@ def figures(model: Transformer) -> dict[str, int]:
     """The numbers of this model by their names in ModelConfig, and d_head, the width of a head, and num_parameters."""
     config = model.config
     return {
-        "num_parameters": sum(parameter.numel() for parameter in model.parameters()),
+        "num_parameters": model.num_parameters,
         "vocab_size": config.vocab_size,
         "d_model": config.d_model,
         "num_heads": config.num_heads,

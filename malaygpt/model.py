@@ -422,6 +422,10 @@ class Transformer(nn.Module):
         """Hidden states (..., D) -> logits (..., V)"""
         return self.projection(hidden, self.embedding.weight)
 
+    @property
+    def num_parameters(self) -> int:
+        return sum(parameter.numel() for parameter in self.parameters())
+
     def forward(self, src: Tensor, tgt: Tensor) -> Tensor:
         """Source ids (B, S), target ids (B, T), padded with pad_id on the right -> logits (B, T, V)"""
         src_mask = self.padding_mask(src)

@@ -106,7 +106,7 @@ class Translator:
 
     @property
     def num_parameters(self) -> int:
-        return sum(p.numel() for p in self.model.parameters())
+        return self.model.num_parameters
 
     @property
     def name(self) -> str:

@@ -8,7 +8,7 @@ from malaygpt.hub import EMBEDDED
 from malaygpt.seeing import Seeing
 from malaygpt.translator import Translator
 from malaygpt.ui.handlers import QUESTIONS_AT_ONCE, Handlers
-from malaygpt.ui.words import ENGLISH
+from malaygpt.ui.words import BUSY, FAILED
 
 QUESTION = {"kind": "search", "payload": {"text": "Good morning.", "options": {}}}
 
@@ -16,7 +16,7 @@ QUESTION = {"kind": "search", "payload": {"text": "Good morning.", "options": {}
 @pytest.fixture(scope="module")
 def handlers() -> Handlers:
     translator = Translator.load(EMBEDDED, device="cpu")
-    return Handlers(translator, ENGLISH, Seeing(translator))
+    return Handlers(translator, Seeing(translator))
 
 
 def test_a_question_is_answered(handlers: Handlers):
@@ -29,7 +29,7 @@ def test_a_question_that_cannot_be_is_refused_in_words(handlers: Handlers, quest
 
 
 def test_what_goes_wrong_here_is_not_told_as_the_visitor_s_fault(handlers: Handlers, caplog: pytest.LogCaptureFixture):
-    assert handlers.see({}) == {"error": ENGLISH.failed}
+    assert handlers.see({}) == {"error": FAILED}
     assert "could not be answered" in caplog.text
 
 
@@ -37,7 +37,7 @@ def test_questions_beyond_those_that_may_wait_are_told_at_once_that_the_server_i
     taken = [handlers.door.acquire(blocking=False) for _ in range(QUESTIONS_AT_ONCE)]
     assert all(taken)
     try:
-        assert handlers.see(QUESTION) == {"error": ENGLISH.busy}
+        assert handlers.see(QUESTION) == {"error": BUSY}
     finally:
         for _ in taken:
             handlers.door.release()

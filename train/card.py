@@ -53,7 +53,7 @@ def write_card(directory: Path, model: Transformer, making: Making, particulars:
     facts = {
         "metadata": metadata(scores, corpus, particulars),
         "source": particulars.repo or "this directory",
-        "parameters": f"{sum(p.numel() for p in model.parameters()) / 1e6:.1f}",
+        "parameters": f"{model.num_parameters / 1e6:.1f}",
         "encoder": config.num_encoder_blocks,
         "decoder": config.num_decoder_blocks,
         "d_model": config.d_model,

@@ -153,7 +153,7 @@ class Candidate:
 
     @property
     def num_parameters(self) -> int:
-        return sum(p.numel() for p in self._model.parameters())
+        return self._model.num_parameters
 
     def translate(self, pairs: list[Pair]) -> list[str]:
         """The Malay of each pair's English, by the model itself"""

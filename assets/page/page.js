@@ -8,6 +8,8 @@ function malaygptPage({ limit, words: languages }) {
   const element = (id) => document.getElementById(id);
   const say = (text) => { element("status").textContent = text; };
   const tell = (event) => document.dispatchEvent(new Event(`malaygpt:${event}`));
+  const fill = (template, values) =>
+    template.replace(/\{(\w+)\}/g, (_, name) => values[name].toLocaleString(words.code));
   const isBusy = () => root.hasAttribute("data-busy");
   const isIdle = () => !isBusy() && performance.now() > settledAt;
   let words = languages.en; // those that the server's components begin with
@@ -77,7 +79,6 @@ function malaygptPage({ limit, words: languages }) {
     // Code points, as Python counts them; "length" would count an emoji twice.
     const characters = [...(text ?? "")].length;
     const excess = Math.max(0, characters - limit);
-    const fill = (template, values) => template.replace(/\{(\w+)\}/g, (_, name) => values[name].toLocaleString(words.code));
     element("counter").textContent = fill(words.counter, { count: characters, limit });
     element("excess").textContent = excess ? fill(words.over, { excess }) : "";
     element("source").classList.toggle("over", excess > 0);
@@ -134,8 +135,7 @@ function malaygptPage({ limit, words: languages }) {
     element("malay-title").textContent = words.malay;
     element("examples-title").querySelector("h2").textContent = words.examples;
     const footer = element("colophon").querySelector("footer");
-    const [millions] = footer.textContent.match(/\d+\.\d+/);
-    footer.textContent = words.about.replace("{millions:.1f}", millions);
+    footer.textContent = fill(words.about, footer.dataset);
     element("translate").title = words.shortcuts;
     for (const name of ["aria-label", "title"]) element("open").setAttribute(name, words.open);
     element("language").lang = words.code === "en" ? "ms" : "en";

@@ -14,7 +14,7 @@ import gradio as gr
 
 from malaygpt.seeing import Seeing, read_options
 from malaygpt.translator import InputError, Translator, Update
-from malaygpt.ui.words import Words
+from malaygpt.ui.words import BUSY, FAILED
 
 SECONDS_BETWEEN_YIELDS = 0.015
 """A screen shows no more than about 60 changes a second; more only make traffic."""
@@ -51,7 +51,6 @@ class Handlers:
     """The page's ways to translate, shown as it is decoded or whole through the API, and to answer what views ask."""
 
     translator: Translator
-    words: Words
     seeing: Seeing
     door: BoundedSemaphore = field(default_factory=lambda: BoundedSemaphore(QUESTIONS_AT_ONCE))
     room: BoundedSemaphore = field(default_factory=lambda: BoundedSemaphore(IN_FLIGHT))
@@ -70,7 +69,7 @@ class Handlers:
             yield None, str(error)
         except Exception:
             logger.exception("A translation failed")
-            yield gr.skip(), self.words.failed
+            yield gr.skip(), FAILED
 
     def translate(self, text: str) -> str:
         """Translates English text to Malay.
@@ -90,15 +89,15 @@ class Handlers:
             raise gr.Error(str(error), print_exception=False) from error
         except Exception as error:
             logger.exception("A translation failed")
-            raise gr.Error(self.words.failed, print_exception=False) from error
+            raise gr.Error(FAILED, print_exception=False) from error
 
     def see(self, question: dict) -> dict:
         """{kind, payload} -> {answer}, or {error} in words for the visitor; see malaygpt/seeing.py."""
         if not self.door.acquire(blocking=False):
-            return {"error": self.words.busy}
+            return {"error": BUSY}
         try:
             if not self.room.acquire(timeout=SECONDS_TO_WAIT):
-                return {"error": self.words.busy}
+                return {"error": BUSY}
             try:
                 return {"answer": self.seeing.answer(question["kind"], question["payload"])}
             finally:
@@ -107,6 +106,6 @@ class Handlers:
             return {"error": str(error)}
         except Exception:
             logger.exception("A question could not be answered")
-            return {"error": self.words.failed}
+            return {"error": FAILED}
         finally:
             self.door.release()

@@ -15,7 +15,7 @@ from malaygpt.seeing import Seeing
 from malaygpt.translator import Translator
 from malaygpt.ui.handlers import IN_FLIGHT, Handlers
 from malaygpt.ui.view import View
-from malaygpt.ui.words import ENGLISH, Words
+from malaygpt.ui.words import ENGLISH, MISSED, Words
 
 ASSETS = Path(__file__).resolve().parents[2] / "assets"
 
@@ -66,7 +66,7 @@ def build_page(translator: Translator, words: Words = ENGLISH, missed: str | Non
     `missed`: the Hub repo whose checkpoint could not be had, so that the embedded one translates.
     """
     seeing = Seeing(translator)
-    handlers = Handlers(translator, words, seeing)
+    handlers = Handlers(translator, seeing)
 
     def see(question: dict) -> dict:  # Gradio marks it as one that may be called, which a method cannot be
         return handlers.see(question)
@@ -76,15 +76,16 @@ def build_page(translator: Translator, words: Words = ENGLISH, missed: str | Non
             gr.HTML(HEADER.format(tagline=words.tagline), elem_id="masthead")
             language = gr.Button(words.other_language, elem_id="language", elem_classes="quiet", size="sm")
         if missed:
-            gr.Markdown(words.missed.format(repo=missed), elem_id="missed")
+            gr.Markdown(MISSED.format(repo=missed), elem_id="missed")
         with gr.Row(elem_id="panes"):
             source, notice, clear, stop, translate = _english_pane(words)
             gr.HTML(elem_id="seam")
             target = _malay_pane(words)
         views = View("views", [see], figures=seeing.figures("source"))
         examples = _examples(words)
-        about = words.about.format(millions=translator.num_parameters / 1e6)
-        gr.HTML(f"<footer>{about}</footer>", elem_id="colophon")
+        millions = f"{translator.num_parameters / 1e6:.1f}"
+        about = words.about.format(millions=millions)
+        gr.HTML(f'<footer data-millions="{millions}">{about}</footer>', elem_id="colophon")
         _connect(Components(language, source, notice, clear, stop, translate, target, views, examples), handlers)
         gr.api(handlers.translate, api_name="translate", concurrency_limit=IN_FLIGHT, concurrency_id="decoding")
     return page.queue(max_size=WAITING)

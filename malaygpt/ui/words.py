@@ -34,7 +34,7 @@ class Words:
     examples: str
     """Heading above the example sentences"""
     about: str
-    """Footer; {millions} of parameters that the model has"""
+    """Footer; {millions} of parameters that the model has, as text"""
     counter: str
     """{count} characters typed of {limit}; the browser keeps it current"""
     over: str
@@ -43,13 +43,15 @@ class Words:
     done: str
     stopped: str
     """The three above are the states that the browser shows and screen readers hear"""
-    busy: str
-    """Answer to a question when too many are asked"""
-    failed: str
-    """Notice after an unexpected error"""
-    missed: str
-    """Notice above the panes when the embedded checkpoint stands in for that of a Hub {repo}"""
 
+
+BUSY = "The server is busy. Try again in a moment."
+FAILED = "Something went wrong on our side before the translation was finished. Please try again."
+MISSED = (
+    "The checkpoint `{repo}` could not be had from the Hugging Face Hub. "
+    "The one that comes with this page translates in its place."
+)
+"""What the server says, which does not know in which language the visitor reads"""
 
 ENGLISH = Words(
     code="en",
@@ -66,16 +68,12 @@ ENGLISH = Words(
     not_text="That file is not text in UTF-8",
     shortcuts="Ctrl + Enter or ⌘ + Enter translates, Esc stops",
     examples="Or start with one of these",
-    about="Translated on this server by a Transformer of {millions:.1f} million parameters. It can be wrong.",
+    about="Translated on this server by a Transformer of {millions} million parameters. It can be wrong.",
     counter="{count} / {limit}",
     over="{excess} too many",
     translating="Translating…",
     done="Translated",
     stopped="Stopped",
-    busy="The server is busy. Try again in a moment.",
-    failed="Something went wrong on our side before the translation was finished. Please try again.",
-    missed="The checkpoint `{repo}` could not be had from the Hugging Face Hub. "
-    "The one that comes with this page translates in its place.",
 )
 
 MALAY = Words(
@@ -93,15 +91,10 @@ MALAY = Words(
     not_text="Fail itu bukan teks UTF-8",
     shortcuts="Ctrl + Enter atau ⌘ + Enter menterjemah, Esc menghentikan",
     examples="Atau mulakan dengan salah satu ayat ini",
-    about="Diterjemah pada pelayan ini oleh sebuah Transformer dengan {millions:.1f} juta parameter. "
-    "Ia mungkin tersilap.",
+    about="Diterjemah pada pelayan ini oleh sebuah Transformer dengan {millions} juta parameter. Ia mungkin tersilap.",
     counter="{count} / {limit}",
     over="{excess} terlebih",
     translating="Menterjemah…",
     done="Siap",
     stopped="Dihentikan",
-    busy="Pelayan sedang sibuk. Cuba sebentar lagi.",
-    failed="Ada masalah di pihak kami sebelum terjemahan siap. Sila cuba lagi.",
-    missed="Model `{repo}` tidak dapat diambil daripada Hugging Face Hub. "
-    "Model yang disertakan bersama halaman ini menterjemah sebagai gantinya.",
 )
