@@ -73,6 +73,8 @@ class CleaningRules:
             return "untranslated"
         if min(letter_share(pair.english), letter_share(pair.malay)) < self.min_letters:
             return "few letters"
+        if len(pair.english.split()) > 3 and pair.english[0].isupper() and pair.malay[0].islower():
+            return "case differs"
         if "\ufffd" in pair.english or "\ufffd" in pair.malay:
             return "broken characters"
         return None

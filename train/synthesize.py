@@ -19,6 +19,7 @@ import argparse
 import gzip
 import hashlib
 import json
+import re
 import sys
 import zlib
 from collections import Counter
@@ -49,6 +50,10 @@ LINES_PER_PART = 4096
 ROWS_PER_GPU_BATCH = 1024
 JOB = "job.json"
 DIRECTIONS = "back", "forward"
+_REPEATED = re.compile(r"\b([^\W\d]+) \1\b", re.IGNORECASE)
+_NUMBER = re.compile(r"\d+(?:[.,]\d+)*")
+LARGEST_NUMBER_WORD = 12
+"""Numbers up to it are as often written in words as in digits."""
 
 
 class Row(NamedTuple):
@@ -86,6 +91,10 @@ class Filter:
             return "copied"
         if has_loop(row.translation) and not has_loop(row.sentence):
             return "loop"
+        if _REPEATED.search(row.translation) and not _REPEATED.search(row.sentence):
+            return "repeated word"
+        if numbers(row.sentence) != numbers(row.translation):
+            return "numbers differ"
         return None
 
 
@@ -109,6 +118,11 @@ class Job:
     @property
     def num_parts(self) -> int:
         return -(-self.num_lines // LINES_PER_PART)
+
+
+def numbers(text: str) -> set[int]:
+    """The larger numbers that are written in digits, marks between them left out: 1,500 and 1.500 are the same"""
+    return {int(digits) for n in _NUMBER.findall(text) if int(digits := re.sub(r"\D", "", n)) > LARGEST_NUMBER_WORD}
 
 
 def sides(row: Row, direction: str) -> tuple[str, str]:

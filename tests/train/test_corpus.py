@@ -69,6 +69,7 @@ def test_every_pair_is_kept_or_counted(tmp_path):
         "x" * 700 + "\t" + "y" * 700,
         "A rather long English sentence, all of it unmatched.\tPendek.",
         "This line was never translated\tThis line was never translated",
+        "This is a subtitle.\tini sari kata.",
     ]
     raw = "\n".join(lines).encode() + b"\nbroken \xff bytes\tbait rosak\n"
     folder = tmp_path / "pairs"
@@ -86,6 +87,7 @@ def test_every_pair_is_kept_or_counted(tmp_path):
         "too long": 1,
         "lengths differ": 1,
         "untranslated": 1,
+        "case differs": 1,
         "not UTF-8": 1,
     }
     assert len(kept) + sum(report["dropped"]["odd"].values()) == len(lines) + 1
@@ -121,6 +123,11 @@ def test_cleaning_makes_text_composed_and_printable():
 
 def test_short_pairs_may_differ_in_length():
     assert CleaningRules().fault(Pair("a", "no", "tidak mahu")) is None
+
+
+def test_labels_and_sentences_that_begin_with_a_number_may_differ_in_case():
+    assert CleaningRules().fault(Pair("a", "Open file", "buka fail")) is None
+    assert CleaningRules().fault(Pair("a", "30 Egyptians are still stranded", "30 rakyat Mesir terkandas")) is None
 
 
 def test_a_directory_without_pairs_is_refused_in_one_line(tmp_path, capsys):

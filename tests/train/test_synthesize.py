@@ -200,6 +200,8 @@ GOOD = Row("Saya akan membeli ikan itu di pasar.", "I will buy the fish at the m
         "lengths differ": {"translation": "I will buy."},
         "copied": {"translation": "Saya akan membeli ikan itu di market."},
         "loop": {"translation": "I will buy fish fish fish fish."},
+        "repeated word": {"translation": "I will buy the the fish at the market."},
+        "numbers differ": {"translation": "I will buy 20 fish at the market."},
         "without an end": {"fault": "without an end"},
     }.items(),
 )
@@ -219,6 +221,18 @@ def test_filters_look_at_english_over_malay_in_both_directions():
 
 def test_a_loop_that_the_sentence_has_too_is_kept():
     assert Filter().fault(Row("ya ya ya ya ya!", "yes yes yes yes yes!", 0.0, None), "back") is None
+
+
+@pytest.mark.parametrize(
+    ("malay", "english"),
+    [
+        ("Harganya naik 1,500 ringgit.", "The price rose by 1.500 ringgit."),
+        ("Dia ada 3 ekor kucing.", "She has three cats."),
+        ("Kami tinggal di Walla Walla.", "We live in Walla Walla."),
+    ],
+)
+def test_what_only_looks_like_a_fault_is_kept(malay, english):
+    assert Filter().fault(Row(malay, english, -0.3, None), "back") is None
 
 
 def test_every_line_is_kept_or_counted(reverse, tmp_path, capsys):
