@@ -44,6 +44,7 @@ def test_the_embedded_checkpoint_is_small_enough_to_clone():
     assert sum(file.stat().st_size for file in EMBEDDED.iterdir()) <= 64e6
 
 
-def test_every_large_file_is_a_checkpoint_or_a_picture():
+def test_every_large_file_is_a_checkpoint_a_picture_or_our_own_pairs():
     large = [file for file in tracked_files() if file.stat().st_size > 500_000]
-    assert all(EMBEDDED in file.parents or file.suffix == ".png" for file in large), large
+    homes = {EMBEDDED, ROOT / "train" / "pairs"}
+    assert all(homes & {*file.parents} or file.suffix == ".png" for file in large), large
