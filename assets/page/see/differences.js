@@ -2,8 +2,10 @@
 
 import { wordSpans } from "./reading/spans.js";
 
-// [[i, j]]: the places of a longest common subsequence of two lists, in order
+// [[i, j]]: the places of a longest common subsequence of two lists, in order. Of several as long the same one, whichever
+// list comes first: two sentences that are marked side by side must agree on what they share.
 function common(one, other) {
+  if (one.join("\n") > other.join("\n")) return common(other, one).map(([j, i]) => [i, j]);
   const lengths = Array.from({ length: one.length + 1 }, () => new Uint16Array(other.length + 1));
   for (let i = one.length - 1; i >= 0; i--) {
     for (let j = other.length - 1; j >= 0; j--) {
