@@ -10,6 +10,7 @@ from dataclasses import dataclass, field, replace
 from itertools import product
 from pathlib import Path
 
+import numpy as np
 import pytest
 from playwright.sync_api import Browser, Locator
 
@@ -216,22 +217,23 @@ def test_nothing_moves_when_the_words_are_marked(reader: Reader) -> None:
     where = """() => {
         const [range, text] = [document.createRange(), document.querySelector(".text")];
         range.selectNodeContents(text);
-        const at = (node) => [...Object.values(node.getBoundingClientRect().toJSON())].map(Math.round);
+        const at = (node) => [...Object.values(node.getBoundingClientRect().toJSON())];
         return [range, text, ...document.querySelectorAll(".mirror, .tools")].map(at);
     }"""
     malay = reader.server.explained(TWO).malay
     reader.stream(malay)
-    streaming = reader.page.evaluate(where)
+    # A pixel is for letters that stand closer in one stretch of text than at the border of two.
+    streaming = pytest.approx(np.array(reader.page.evaluate(where)), abs=1)
     reader.stream(malay, [[malay, 0.1]])
-    assert reader.page.evaluate(where) == streaming
+    assert np.array(reader.page.evaluate(where)) == streaming
     reader.show(TWO)
-    assert reader.page.evaluate(where) == streaming
+    assert np.array(reader.page.evaluate(where)) == streaming
     reader.word(2).hover()
     reader.wait_for_tint()
-    assert reader.page.evaluate(where) == streaming
+    assert np.array(reader.page.evaluate(where)) == streaming
     reader.word(2).click()
     reader.card.wait_for()
-    assert reader.page.evaluate(where) == streaming
+    assert np.array(reader.page.evaluate(where)) == streaming
 
 
 def test_a_long_text_that_grows_is_followed_unless_the_reader_has_scrolled_up(reader: Reader) -> None:
