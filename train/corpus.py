@@ -69,11 +69,12 @@ class CleaningRules:
             return "too long"
         if longest > self.ratio_from and longest > self.max_ratio * shortest:
             return "lengths differ"
-        if pair.english == pair.malay and len(pair.english.split()) > 3:
+        is_label = len(pair.english.split()) <= 3
+        if pair.english == pair.malay and not is_label:
             return "untranslated"
         if min(letter_share(pair.english), letter_share(pair.malay)) < self.min_letters:
             return "few letters"
-        if len(pair.english.split()) > 3 and pair.english[0].isupper() and pair.malay[0].islower():
+        if pair.english[0].isupper() and pair.malay[0].islower() and not is_label:
             return "case differs"
         if "\ufffd" in pair.english or "\ufffd" in pair.malay:
             return "broken characters"

@@ -220,20 +220,24 @@ def test_nothing_moves_when_the_words_are_marked(reader: Reader) -> None:
         const at = (node) => [...Object.values(node.getBoundingClientRect().toJSON())];
         return [range, text, ...document.querySelectorAll(".mirror, .tools")].map(at);
     }"""
+
+    def places() -> np.ndarray:
+        return np.array(reader.page.evaluate(where))
+
     malay = reader.server.explained(TWO).malay
     reader.stream(malay)
-    # A pixel is for letters that stand closer in one stretch of text than at the border of two.
-    streaming = pytest.approx(np.array(reader.page.evaluate(where)), abs=1)
+    # Letters stand an eighth of a pixel closer in one stretch of text than at the border of two.
+    streaming = pytest.approx(places(), abs=0.25)
     reader.stream(malay, [[malay, 0.1]])
-    assert np.array(reader.page.evaluate(where)) == streaming
+    assert places() == streaming
     reader.show(TWO)
-    assert np.array(reader.page.evaluate(where)) == streaming
+    assert places() == streaming
     reader.word(2).hover()
     reader.wait_for_tint()
-    assert np.array(reader.page.evaluate(where)) == streaming
+    assert places() == streaming
     reader.word(2).click()
     reader.card.wait_for()
-    assert np.array(reader.page.evaluate(where)) == streaming
+    assert places() == streaming
 
 
 def test_a_long_text_that_grows_is_followed_unless_the_reader_has_scrolled_up(reader: Reader) -> None:
