@@ -31,10 +31,10 @@ from malaygpt.attempts import Attempts
 from malaygpt.broken import KINDS, PARTS, Breakage, broken
 from malaygpt.decode import SearchOptions
 from malaygpt.engine import PlainEngine
-from malaygpt.explain import NUM_ALTERNATIVES, Sentence, attention_json
+from malaygpt.explain import NUM_ALTERNATIVES, Sentence, attend, attention_json
 from malaygpt.model import Attention, KVCache, ModelConfig, Transformer
 from malaygpt.segment import tidy
-from malaygpt.tokenizer import CLS_ID, SEP_ID, Tokenizer
+from malaygpt.tokenizer import SEP_ID, Tokenizer
 from malaygpt.watch import Returning, Watcher
 
 MOST_SOURCE_TOKENS = 60
@@ -118,10 +118,7 @@ def _side(model: Transformer, tokenizer: Tokenizer, sentence: str, most_tokens: 
     watcher = Watcher(CheckedEngine(model), tokenizer)
     (part,) = Returning.result(watcher.watch(Attempts.begin_unguarded(sentence), options))
     said = part.sentence
-    device = model.embedding.weight.device
-    attention = model.attend(
-        torch.tensor([said.source_ids], device=device), torch.tensor([[CLS_ID, *said.ids[:-1]]], device=device)
-    )
+    attention = attend(model, said)
     _check_finite(attention.encoder, attention.decoder, attention.cross)
     return Side(said, attention, most_tokens)
 

@@ -57,7 +57,8 @@ from torch import Tensor
 from malaygpt.decode import SearchOptions, Token
 from malaygpt.growth import Branch, Growth
 from malaygpt.guard import Protected
-from malaygpt.model import Attention
+from malaygpt.model import Attention, Transformer
+from malaygpt.tokenizer import CLS_ID
 from malaygpt.traced import Span
 
 VERSION = 1
@@ -244,6 +245,14 @@ class Explanation:
                 for sentence, until in zip(self.sentences, num_steps, strict=True)
             ],
         }
+
+
+def attend(model: Transformer, sentence: Sentence) -> Attention:
+    """What each head attended to, from one pass over the sentence; T is `sentence.tokens`, and row t is of the choice
+    of tokens[t]."""
+    device = model.embedding.weight.device
+    src = torch.tensor([sentence.source_ids], device=device)
+    return model.attend(src, torch.tensor([[CLS_ID, *sentence.ids[:-1]]], device=device))
 
 
 def attention_json(attention: Attention) -> dict:

@@ -16,13 +16,13 @@ from malaygpt.attempts import Attempts, Request
 from malaygpt.checkpoint import load_checkpoint, load_shortlist
 from malaygpt.decode import Hypothesis, SearchOptions, search_batch
 from malaygpt.engine import Engines, Shortlist
-from malaygpt.explain import MOST_HYPOTHESES, NUM_ALTERNATIVES, Explanation, Part, Sentence, Shown
+from malaygpt.explain import MOST_HYPOTHESES, NUM_ALTERNATIVES, Explanation, Part, Sentence, Shown, attend
 from malaygpt.guard import split_around
 from malaygpt.hub import find_checkpoint
 from malaygpt.linear import Form
 from malaygpt.model import Attention, Transformer
 from malaygpt.segment import Segment, segment, split_to_fit, tidy
-from malaygpt.tokenizer import CLS_ID, Tokenizer
+from malaygpt.tokenizer import Tokenizer
 from malaygpt.watch import Returning, Watcher, options_for
 
 MAX_CHARS = 5000
@@ -190,11 +190,8 @@ class Translator:
         return Explanation(tuple(Returning.result(self._watcher.watch(self._begin(sentence), options))), options)
 
     def attend(self, sentence: Sentence) -> Attention:
-        """What each head attended to, from one pass over the sentence in float32; T is `sentence.tokens`, and row t is
-        of the choice of tokens[t]."""
-        device = self.device
-        src = torch.tensor([sentence.source_ids], device=device)
-        return self.exact.attend(src, torch.tensor([[CLS_ID, *sentence.ids[:-1]]], device=device))
+        """As explain.attend, in float32"""
+        return attend(self.exact, sentence)
 
     @property
     def exact(self) -> Transformer:

@@ -28,7 +28,7 @@ ALLOWED = {
     "figures": {"model"},
     "source": {"model"},
     "growth": {"decode", "engine"},
-    "explain": {"decode", "growth", "guard", "model", "traced"},
+    "explain": {"decode", "growth", "guard", "model", "tokenizer", "traced"},
     "retrace": {"decode", "explain", "growth", "guard", "tokenizer", "traced"},
     "watch": {"attempts", "decode", "engine", "explain", "guard", "retrace", "segment", "tokenizer"},
     "comparing": {"attempts", "broken", "decode", "engine", "explain", "model", "segment", "tokenizer", "watch"},
